@@ -1,0 +1,93 @@
+# witan: make, make demo, make check, make help
+#
+# Objects live under build/$(MODE). A folder becomes one archive; a unit test links only its own folder's archive and
+# those the folder may see, so a broken room does not darken the others.
+
+MODE    ?= debug
+CC      ?= gcc
+B       ?= build/$(MODE)
+V       ?= 0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+Q       := $(if $(filter 1,$(V)),,@)
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wundef -Wvla -Wswitch-enum -Werror
+VERSION := 0.1.0
+PKGS := libuv libsodium msgpack inih libsystemd
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+CFLAGS_debug := -O1 -g
+CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS_asan  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan  := -O1 -g -fsanitize=thread
+CFLAGS_fuzz  := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+
+ALL_CFLAGS  = -std=c11 $(WARN) $(CFLAGS_$(MODE)) -I. -D_GNU_SOURCE -DWITAN_VERSION='"$(VERSION)"' \
+              $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS_$(MODE)) -Wl,--as-needed $(LDFLAGS)
+
+FOLDERS := core gossip discovery sched net cli
+sources  = $(filter-out cli/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+archive  = $(B)/lib$(1).a
+
+sees_core      := core
+sees_gossip    := gossip core
+sees_discovery := discovery core
+sees_sched     := sched core
+sees_net       := net discovery gossip sched core
+sees_cli       := cli $(sees_net)
+link = -Wl,--start-group $(foreach f,$(sees_$(1)),$(call archive,$(f))) -Wl,--end-group
+
+.PHONY: all
+all: $(B)/witan
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@[ "$(V)" = 1 ] || echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+define folder
+$(call archive,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)ar rcs $$@ $$^
+
+unit_$(1) := $$(patsubst %.c,$(B)/%,$$(wildcard test/unit/$(1)/test_*.c))
+$$(unit_$(1)): $(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(foreach f,$(sees_$(1)),$(call archive,$(f)))
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(call link,$(1)) $(PKG_LIBS) -lcmocka
+unit += $$(unit_$(1))
+.PHONY: unit-$(1)
+unit-$(1): $$(unit_$(1))
+	$$(Q)test/unit/run $(B)/unit-log-$(1) $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder,$(f))))
+
+$(B)/witan: $(B)/cli/main.o $(foreach f,$(FOLDERS),$(call archive,$(f)))
+	@[ "$(V)" = 1 ] || echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(call link,cli) $(PKG_LIBS)
+
+.PHONY: unit
+unit: $(unit)
+	$(Q)test/unit/run $(B)/unit-log $^
+
+SIM_SOURCES := $(wildcard test/sim/*.c)
+$(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call archive,$(f)))
+	@[ "$(V)" = 1 ] || echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(call link,net) $(PKG_LIBS)
+
+.PHONY: layers format clean
+layers:
+	$(Q)awk -f test/tidy/layers.awk $$(git ls-files -co --exclude-standard '*.c' '*.h')
+format:
+	$(Q)clang-format --dry-run -Werror $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+clean:
+	$(Q)rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

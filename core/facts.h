@@ -1,0 +1,47 @@
+/* What a member says of itself: signed once per boot or tag change, immutable, kept once by content.
+ *
+ * The signature is Ed25519 by the member's own key over the packed fields before it, under the cluster's id, so that
+ * nobody can speak for another or carry facts from one cluster to another. The id is that of the key. */
+#ifndef CORE_FACTS_H
+#define CORE_FACTS_H
+
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/bytes.h"
+#include "core/err.h"
+#include "core/id.h"
+#include "core/limits.h"
+
+enum role {
+	ROLE_SCHEDULER = 1,
+	ROLE_WORKER = 2,
+};
+
+struct facts {
+	struct id id;
+	uint8_t key[32];
+	uint64_t boot;       /* ordered, persisted: a restart has a higher one */
+	uint64_t tags;       /* rises when the tags below change within one boot */
+	struct addr addr;    /* private address; the port is private_port P */
+	uint8_t roles;       /* enum role, or-ed */
+	uint8_t machine[16]; /* hash of the machine id: voters want three machines */
+	char name[NAME_MAX_LEN + 1];
+	char zone[NAME_MAX_LEN + 1];
+	char labels[LABELS_MAX_LEN + 1];
+	char version[VERSION_MAX_LEN + 1];
+	uint8_t fingerprint[16]; /* of the settings marked `same` and the protocol version */
+	uint8_t signature[64];
+};
+
+/* Packs all fields and signs them with `secret` (64 bytes, libsodium's), filling f->signature; then appends to `out`. */
+MUST_USE enum err facts_sign(struct facts *f, const uint8_t secret[64], struct bytes cluster);
+MUST_USE enum err facts_put(const struct facts *f, struct buffer *out);
+/* Checks form, limits and that the id is the key's; not the signature. */
+MUST_USE enum err facts_get(struct bytes packed, struct facts *out);
+/* About 100 us: an effect (VERIFY) in a core, called by the door. */
+MUST_USE enum err facts_verify(const struct facts *f, struct bytes cluster);
+/* 64 bit over everything signed: equal content, equal digest. */
+uint64_t facts_digest(const struct facts *f);
+
+#endif

@@ -1,0 +1,73 @@
+/* The dozen words between siblings. discovery, gossip and sched never see each other: one puts a word into the outbox
+ * (effect TELL), the node hands it to the other as an event. */
+#ifndef CORE_TELL_H
+#define CORE_TELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/bytes.h"
+#include "core/err.h"
+#include "core/facts.h"
+#include "core/id.h"
+#include "core/view.h"
+
+enum tell_kind {
+	TELL_CANDIDATE, /* discovery -> gossip: an address worth a join */
+	TELL_JOINED, /* gossip -> discovery: a join with this address succeeded, with this node */
+	TELL_MEMBER, /* gossip -> everyone: a member's state changed in a view */
+	TELL_LEAD,   /* store -> everyone: who leads, and whether it serves */
+	TELL_COMMIT, /* director -> store: a plain batch to seal and append */
+	TELL_COMMITTED, /* store -> director: what became of it */
+	TELL_APPLIED,   /* store -> director: a plain batch is applied to the map, in order */
+	TELL_RESTORED,  /* store -> director: the map was replaced by a snapshot; read it anew */
+	TELL_FENCE,     /* director -> store: do I still lead? */
+	TELL_FENCED,    /* store -> director: the answer */
+	TELL_RESIGN, /* director or node -> store: hand leadership to `lead.who` (none: whoever is up to date) */
+	TELL_FAULT, /* store -> everyone: disk full, corrupt or lost: stop directing */
+};
+
+enum member_state {
+	MEMBER_ALIVE,
+	MEMBER_SUSPECT,
+	MEMBER_DEAD,
+	MEMBER_LEFT,
+};
+
+struct tell {
+	enum tell_kind kind;
+	union {
+		struct {
+			enum view view;
+			struct addr
+				addr; /* dial exactly this; its port may be any stream port of the node */
+			struct id id; /* JOINED only */
+		} candidate;
+		struct {
+			enum view view;
+			enum member_state state;
+			const struct facts *facts; /* for the call */
+		} member;
+		struct {
+			struct epoch epoch;
+			struct id who; /* none: nobody known */
+			bool self;
+			bool serving; /* every earlier batch is applied here */
+		} lead;
+		struct {
+			uint64_t token;     /* COMMIT, COMMITTED, FENCE, FENCED */
+			struct epoch epoch; /* COMMIT: under which; APPLIED: its own */
+			uint64_t position;  /* COMMITTED, APPLIED */
+			enum err
+				err; /* COMMITTED: OK FENCED UNKNOWN TOO_BIG FULL NO_DIRECTOR; FENCED: OK or not */
+			struct bytes batch; /* COMMIT, APPLIED: plain */
+		} batch;
+		struct {
+			enum err err;
+			struct bytes why;
+		} fault;
+	};
+};
+
+#endif
