@@ -27,9 +27,10 @@ enum sender {
 	X(FRAME_REPORTED, 14, FROM_SCHEDULER)                                                      \
 	X(FRAME_LEASE_ASK, 15, FROM_NODE)                                                          \
 	X(FRAME_LEASE, 16, FROM_SCHEDULER)                                                         \
-	X(FRAME_END, 17, FROM_SCHEDULER) /* end an attempt: cancel, abort */                       \
-	X(FRAME_CALL, 20, FROM_ANY)      /* a request: verb, where, arguments (core/call.h) */     \
-	X(FRAME_ANSWER, 21, FROM_NODE)   /* its answer, or a piece of it */
+	X(FRAME_END, 17, FROM_SCHEDULER)    /* end an attempt: cancel, abort */                    \
+	X(FRAME_DIRECT, 18, FROM_SCHEDULER) /* a new director to every worker: attach to me */     \
+	X(FRAME_CALL, 20, FROM_ANY)         /* a request: verb, where, arguments (core/call.h) */  \
+	X(FRAME_ANSWER, 21, FROM_NODE)      /* its answer, or a piece of it */
 
 enum frame_type {
 #define X(name, number, from) name = number,

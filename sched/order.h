@@ -1,6 +1,7 @@
 /* What director and worker say to each other, and its bytes.
  *
  *   worker                               director
+ *                                 <-     DIRECT                              a new director: attach to me
  *   ATTACH {inventory, slots}     ->
  *                                 <-     ATTACHED {accepted or why not, registered}
  *                                 <-     ORDER {attempt, command}            only after its assignment is committed
@@ -130,6 +131,10 @@ struct end {
 	char why[64];
 };
 
+struct direct {
+	struct fence fence;
+};
+
 bool attempt_same(struct attempt a, struct attempt b);
 
 MUST_USE enum err attach_put(const struct attach *a, struct buffer *out);
@@ -148,5 +153,7 @@ MUST_USE enum err lease_put(const struct lease *l, struct buffer *out);
 MUST_USE enum err lease_get(struct bytes body, struct lease *out);
 MUST_USE enum err end_put(const struct end *e, struct buffer *out);
 MUST_USE enum err end_get(struct bytes body, struct end *out);
+MUST_USE enum err direct_put(const struct direct *d, struct buffer *out);
+MUST_USE enum err direct_get(struct bytes body, struct direct *out);
 
 #endif
