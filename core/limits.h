@@ -24,10 +24,18 @@
 #define FACTS_MAX          900u /* one member's facts, packed and signed: must fit a datagram */
 #define SEEDS_MAX          64u
 #define CIDRS_MAX          16u
+#define CONFIG_PATH_MAX    255u /* a path in the configuration */
+#define CONFIG_SOCKET_MAX  107u /* what sockaddr_un holds */
+#define CONFIG_HOST_MAX    128u /* one seed, `host:port` */
 
 /* Membership. */
 #define MEMBERS_MAX    20000u /* members of one view, tombstones included */
 #define CANDIDATES_MAX 256u   /* discovered addresses in one round */
+
+/* Calls. */
+#define FORWARDS_MAX 4096u           /* calls passed on and not yet answered */
+#define FORWARD_MAX_MS 45000u        /* longest wait for another node's answer: above any wait a caller may ask for */
+#define WAIT_MAX_MS 30000u           /* longest time a call may be held until something changes */
 
 /* The turn. */
 #define OUTBOX_EFFECTS_MAX 65536u      /* effects of one turn of the loop */
