@@ -1,0 +1,137 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/must.h"
+#include "core/rng.h"
+#include "sched/kv.h"
+
+static struct bytes number(uint32_t n, char out[16])
+{
+	int len = snprintf(out, 16, "k%05u", n);
+
+	return bytes_of(out, (size_t)len);
+}
+
+static void what_would_pass_the_limit_is_refused_and_changes_nothing(void **state)
+{
+	struct kv *kv = kv_open(10);
+	struct bytes value;
+
+	(void)state;
+	assert_int_equal(kv_put(kv, BYTES("key"), BYTES("1234567")), OK);
+	assert_int_equal(kv_put(kv, BYTES("k"), BYTES("")), ERR_FULL);
+	assert_int_equal(kv_put(kv, BYTES("key"), BYTES("12345678")), ERR_FULL);
+	assert_int_equal(kv_get(kv, BYTES("key"), &value), OK);
+	assert_true(bytes_same(value, BYTES("1234567")));
+	assert_int_equal(kv_size(kv), 10);
+	assert_true(kv_has_room(kv, 0));
+	assert_false(kv_has_room(kv, 1));
+	kv_close(kv);
+}
+
+static void an_absent_key_is_not_found_and_its_drop_is_nothing(void **state)
+{
+	struct kv *kv = kv_open(100);
+	struct bytes key, value;
+
+	(void)state;
+	assert_int_equal(kv_get(kv, BYTES("a"), &value), ERR_NOT_FOUND);
+	assert_int_equal(kv_next(kv, BYTES(""), &key, &value), ERR_NOT_FOUND);
+	kv_drop(kv, BYTES("a"));
+	assert_int_equal(kv_count(kv), 0);
+	kv_close(kv);
+}
+
+/* Against the plainest map there is: an array of versions by number. */
+static void it_holds_what_a_plain_table_holds_in_order(void **state)
+{
+	enum { KEYS = 500 };
+	static uint32_t table[KEYS];
+	struct kv *kv = kv_open(1 << 20);
+	struct kv *frozen = NULL;
+	static uint32_t then[KEYS];
+	struct rng rng;
+
+	(void)state;
+	memset(table, 0, sizeof(table));
+	rng_init(&rng, 7);
+	for (uint32_t step = 1; step <= 20000; step++) {
+		uint32_t n = (uint32_t)rng_below(&rng, KEYS);
+		char text[16];
+		struct bytes key = number(n, text), value;
+
+		if (rng_below(&rng, 3) == 0) {
+			kv_drop(kv, key);
+			table[n] = 0;
+		} else {
+			assert_int_equal(kv_put(kv, key, bytes_of(&step, sizeof(step))), OK);
+			table[n] = step;
+		}
+		if (step == 10000) {
+			frozen = kv_freeze(kv);
+			memcpy(then, table, sizeof(then));
+		}
+		n = (uint32_t)rng_below(&rng, KEYS);
+		assert_int_equal(kv_get(kv, number(n, text), &value),
+				 table[n] == 0 ? ERR_NOT_FOUND : OK);
+	}
+
+	for (int pass = 0; pass < 2; pass++) {
+		const struct kv *map = pass == 0 ? kv : frozen;
+		const uint32_t *want = pass == 0 ? table : then;
+		struct bytes key = {NULL, 0}, value;
+		size_t seen = 0;
+
+		for (uint32_t n = 0; n < KEYS; n++) {
+			char text[16];
+
+			if (want[n] == 0)
+				continue;
+			assert_int_equal(kv_next(map, key, &key, &value), OK);
+			assert_true(bytes_same(key, number(n, text)));
+			assert_memory_equal(value.at, &want[n], sizeof(want[n]));
+			seen++;
+		}
+		assert_int_equal(kv_next(map, key, &key, &value), ERR_NOT_FOUND);
+		assert_int_equal(kv_count(map), seen);
+		assert_int_equal(kv_size(map), seen * (6 + sizeof(uint32_t)));
+	}
+	kv_close(frozen);
+	kv_close(kv);
+}
+
+static void a_key_borrowed_from_the_map_can_drop_itself(void **state)
+{
+	struct kv *kv = kv_open(1000);
+	struct bytes key, value;
+
+	(void)state;
+	for (uint32_t n = 0; n < 20; n++) {
+		char text[16];
+
+		assert_int_equal(kv_put(kv, number(n, text), BYTES("v")), OK);
+	}
+	while (kv_next(kv, BYTES(""), &key, &value) == OK)
+		kv_drop(kv, key);
+	assert_int_equal(kv_count(kv), 0);
+	assert_int_equal(kv_size(kv), 0);
+	kv_close(kv);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_would_pass_the_limit_is_refused_and_changes_nothing),
+		cmocka_unit_test(an_absent_key_is_not_found_and_its_drop_is_nothing),
+		cmocka_unit_test(it_holds_what_a_plain_table_holds_in_order),
+		cmocka_unit_test(a_key_borrowed_from_the_map_can_drop_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
