@@ -36,7 +36,11 @@ bool addr_is_private(struct addr a); /* RFC 1918, RFC 6598, ULA */
 struct addr addr_with_port(struct addr a, uint16_t port);
 struct addr addr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
 
-/* `10.0.0.1`, `10.0.0.1:8081`, `fd00::1`, `[fd00::1]:8081`; a missing port is `port`. Names are ERR_MALFORMED. */
+/* An IPv4-mapped IPv6 address (::ffff:a.b.c.d) as the IPv4 address it is; any other as it is. */
+struct addr addr_unmapped(struct addr a);
+
+/* `10.0.0.1`, `10.0.0.1:8081`, `fd00::1`, `[fd00::1]:8081`, `fe80::1%2`; a missing port is `port`, a written one is
+ * 1 to 65535. Mapped addresses become IPv4. Names are ERR_MALFORMED. */
 MUST_USE enum err addr_parse(const char *text, uint16_t port, struct addr *out);
 /* `10.0.0.1:8081`, `[fd00::1]:8081` */
 struct addr_text addr_text(struct addr a);
@@ -45,6 +49,7 @@ struct addr_text addr_ip_text(struct addr a);
 /* `[10.0.0.1]:10081`: the member log's form, brackets for both families */
 struct addr_text addr_member_text(struct addr a);
 
+/* `10.0.0.0/8`, `fd00::/8`; without bits: that one address. */
 MUST_USE enum err cidr_parse(const char *text, struct cidr *out);
 bool cidr_has(struct cidr range, struct addr a);
 

@@ -34,7 +34,7 @@ int bytes_cmp(struct bytes a, struct bytes b);
 void buffer_init(struct buffer *b, size_t limit);
 void buffer_fini(struct buffer *b);
 void buffer_clear(struct buffer *b);
-/* ERR_FULL beyond the limit; the buffer is then unchanged. */
+/* ERR_FULL beyond the limit, or without memory; the buffer is then unchanged. `more` is not of this buffer. */
 MUST_USE enum err buffer_add(struct buffer *b, struct bytes more);
 /* Room for `len` more bytes at the end, to be written by the caller, who then adds to b->len. NULL beyond the limit. */
 uint8_t *buffer_room(struct buffer *b, size_t len);

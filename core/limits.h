@@ -41,6 +41,7 @@
 #define OUTBOX_EFFECTS_MAX 65536u      /* effects of one turn of the loop */
 #define OUTBOX_BYTES_MAX   (64u << 20) /* bytes of one turn's effects */
 #define FILE_NAME_MAX      160u        /* a file's name beneath the data directory */
+#define LOG_LINE_MAX       1024u       /* one formatted log line; longer ones are cut. An entry of many lines is not */
 
 /* Store. */
 #define BATCH_MAX (512u << 10) /* one batch of the store: fits a frame with its envelope */

@@ -50,7 +50,12 @@ struct bytes unpack_text(struct unpack *u, size_t max);
 /* Text copied into `out` of `size` bytes, always terminated; too long is ERR_TOO_BIG. */
 void unpack_str(struct unpack *u, char *out, size_t size);
 struct id unpack_id(struct unpack *u);
+/* Binary: ip (4 or 16 bytes), then port, little-endian; an empty one is ADDR_NONE. A mapped one comes out as IPv4. */
 struct addr unpack_addr(struct unpack *u);
+/* True, and taken, when the next value is nil; else nothing happens. */
+bool unpack_nil(struct unpack *u);
+/* The bytes of the next whole element as they are, nested ones included, at most `max`: to be read later. */
+struct bytes unpack_raw(struct unpack *u, size_t max);
 /* Skips `count` whole elements, nested ones included, to a depth of PACK_DEPTH_MAX. */
 void unpack_rest(struct unpack *u, uint32_t count);
 
@@ -58,18 +63,24 @@ void unpack_rest(struct unpack *u, uint32_t count);
 struct pack {
 	struct buffer *to;
 	enum err err;
+	size_t began; /* the buffer's length at pack_init */
 };
 
 void pack_init(struct pack *p, struct buffer *to);
 enum err pack_err(const struct pack *p);
+/* The same at the end of a message: when it went bad, the buffer is cut back to where pack_init found it. */
+MUST_USE enum err pack_end(struct pack *p);
 void pack_array(struct pack *p, uint32_t count);
 void pack_u64(struct pack *p, uint64_t v);
 void pack_i64(struct pack *p, int64_t v);
 void pack_bool(struct pack *p, bool v);
+void pack_nil(struct pack *p);
 void pack_bin(struct pack *p, struct bytes v);
 void pack_text(struct pack *p, struct bytes v);
 void pack_str(struct pack *p, const char *v);
 void pack_id(struct pack *p, struct id v);
 void pack_addr(struct pack *p, struct addr v);
+/* One whole element that was packed elsewhere. */
+void pack_raw(struct pack *p, struct bytes packed);
 
 #endif
