@@ -1,0 +1,104 @@
+/* What a node is made of. Private to the files that are the node: node.c carries words between the parts, node_open.c
+ * makes them, life.c says when they begin and end, here.c answers for them. */
+#ifndef NET_NODE_PARTS_H
+#define NET_NODE_PARTS_H
+
+#include "core/call.h"
+#include "core/facts.h"
+#include "net/api.h"
+#include "net/node.h"
+
+/* Whose step it is; and, in the highest byte of a token in flight, whose answer. */
+enum owner {
+	OWNER_NODE,
+	OWNER_SCHEDULERS,
+	OWNER_ALL,
+	OWNER_DISCOVERY,
+	OWNER_STORE,
+	OWNER_DIRECTOR,
+	OWNER_WORKER,
+	OWNER_API,
+	OWNERS,
+};
+
+/*              life_step (first event)     disk says the boot is synced        SIGNAL_STOP, CALL_LEAVE        both leaves handed out,
+ *   LIFE_NEW ---------------> LIFE_BOOTING ---------------> LIFE_UP ---------------> LIFE_LEAVING -------> LIFE_OVER     or 2 s
+ *
+ * Before LIFE_UP nothing is sent and nothing heard: a boot number that could come twice would let old packets in. */
+enum life_state {
+	LIFE_NEW,
+	LIFE_BOOTING,
+	LIFE_UP,
+	LIFE_LEAVING,
+	LIFE_OVER,
+};
+
+struct life {
+	enum life_state state;
+	uint64_t deadline_us;
+	uint64_t began_us;
+	uint64_t end_us; /* LEAVING: no later than this */
+	bool joined;
+	/* Who leads, as the store last said. */
+	struct epoch epoch;
+	struct id leader;
+	bool directing;     /* we lead, and serve */
+	uint32_t dedicated; /* living members that are workers and nothing else */
+};
+
+struct queued {
+	enum owner only; /* OWNERS: whom it concerns */
+	struct event event;
+};
+
+struct node {
+	/* given */
+	const struct config *config;
+	const struct identity *identity;
+	const struct keyring *keyring;
+
+	/* what we are */
+	struct facts facts;
+	struct life life;
+
+	/* cores */
+	struct swim *view[VIEWS]; /* SCHEDULERS: NULL on a worker */
+	struct discovery *discovery;
+	struct store *store;
+	struct director *director; /* schedulers only */
+	struct worker *worker;     /* NULL when this node never runs jobs */
+
+	/* the wire's edge */
+	struct seal *seal;
+	struct links *links;
+	struct strangers *strangers;
+	struct api *api;
+	uint64_t dropped[32]; /* packets, by enum err */
+
+	/* one step */
+	struct outbox *tray; /* what the cores leave */
+	size_t carried;      /* effects in the tray already carried out */
+	struct outbox *out;  /* the doors'; lent for the step */
+	uint64_t now_us;
+	uint64_t wall_us;
+	struct queued *queue; /* words between cores, in the order they were said */
+	size_t queued, queue_room;
+	struct effect *post; /* frames for the link table, which must not be entered twice */
+	size_t posted, post_room;
+};
+
+/* Carries out what was left in the tray since the last call, in the name of `owner`. */
+void node_carry(struct node *n, enum owner owner);
+struct event node_event(const struct node *n, enum event_kind kind);
+void node_metrics(const struct node *n, struct buffer *out);
+
+/* life.c */
+void life_step(struct node *n, const struct event *e, struct outbox *outbox);
+
+/* here.c: where a call is answered, and the answers this node can give alone */
+enum api_where here_route(struct node *n, const struct event *e, const struct call *call,
+			  struct outbox *outbox);
+void here_answer(struct node *n, const struct event *e, const struct call *call,
+		 struct outbox *outbox);
+
+#endif
