@@ -135,7 +135,7 @@ enum setting_id {
 #define X(section, type, name, initial, low, high, marks, help) SETTING_##name,
 	CONFIG_SETTINGS(X)
 #undef X
-	SETTINGS
+		SETTINGS
 };
 
 #define CONFIG_FIELD_NUMBER(name, high) uint32_t name
@@ -153,8 +153,8 @@ struct config {
 #define X(section, type, name, initial, low, high, marks, help) CONFIG_FIELD_##type(name, high);
 	CONFIG_SETTINGS(X)
 #undef X
-	uint8_t origin[SETTINGS]; /* enum origin */
-	uint32_t line[SETTINGS];  /* in the file, for ORIGIN_FILE */
+	uint8_t origin[SETTINGS];       /* enum origin */
+	uint32_t line[SETTINGS];        /* in the file, for ORIGIN_FILE */
 	char path[CONFIG_PATH_MAX + 1]; /* of the file read last */
 };
 
@@ -204,7 +204,7 @@ MUST_USE enum err config_flags(struct config *c, int argc, char *const *argv, ch
 			       int *rest_count, char why[CONFIG_WHY_MAX]);
 /* The sentence for a flag nobody knows: names the nearest setting. */
 void config_unknown(const char *flag, char why[CONFIG_WHY_MAX]);
-/* One setting, as from a flag (`witan scheduler` sets its role with ORIGIN_DEFAULT). */
+/* One setting, as from a flag (`witan scheduler` sets its role so). */
 MUST_USE enum err config_set(struct config *c, const char *name, const char *value,
 			     enum origin origin, char why[CONFIG_WHY_MAX]);
 /* What concerns several settings at one time. Call once all sources are read. */
@@ -229,7 +229,8 @@ void config_fingerprint(const struct config *c, uint8_t out[16]);
 bool config_reload(struct config *c, const struct config *fresh, char restart[CONFIG_WHY_MAX]);
 
 /* What follows from the settings. */
-uint32_t config_discovery(const struct config *c); /* enum config_discovery, or-ed: seeds imply static */
+uint32_t config_discovery(
+	const struct config *c); /* enum config_discovery, or-ed: seeds imply static */
 uint16_t config_gossip_port(const struct config *c, enum view view);
 /* Paths, into `out`. */
 void config_data_dir(const struct config *c, char out[CONFIG_PATH_MAX + 1]);
