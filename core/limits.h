@@ -43,9 +43,41 @@
 #define FILE_NAME_MAX      160u        /* a file's name beneath the data directory */
 #define LOG_LINE_MAX       1024u       /* one formatted log line; longer ones are cut. An entry of many lines is not */
 
+/* Doors. */
+#define PACKETS_TURN_MAX  128u        /* datagrams taken from one socket in one turn: the others wait their turn */
+#define INPUT_MAX         (64u << 10) /* bytes of one INPUT */
+#define DISK_QUEUE_MAX    (128u << 20) /* bytes waiting in one lane of the disk: beyond it writes fail */
+#define DISK_BATCH_MAX    1024u       /* disk effects carried out in one piece of work */
+#define VERIFY_BATCH_MAX  32u         /* signatures checked in one piece of work: about 3 ms */
+#define VERIFY_FLIGHT_MAX 2u          /* pieces under way, so that the disk keeps threads */
+#define VERIFY_QUEUE_MAX  65536u      /* signatures waiting: beyond it they count as bad, and are asked for again */
+#define RESOLVES_MAX      64u         /* names being asked for at one time */
+#define RESOLVED_MAX      64u         /* addresses of one name */
+#define KEEPER_QUEUE_MAX  (4u << 20)  /* bytes said to a keeper that does not yet listen */
+#define KEEPER_START_MS   5000u       /* from starting a keeper to giving it up */
+#define INTERFACES_MAX    64u         /* network interfaces of a machine, one line for each address */
+#define MULTICAST_DOORS   16u         /* interfaces that beacons use */
+#define REMOVE_DEPTH_MAX  64u         /* open directories while a tree is removed */
+#define REMOVE_ROUNDS_MAX 1024u       /* trees deeper than that are removed in so many rounds at most */
+#define EXIT_FLUSH_MS     500u        /* how long the last bytes may take to go out when the node ends */
+
 /* Store. */
 #define BATCH_MAX (512u << 10) /* one batch of the store: fits a frame with its envelope */
 #define STATE_MAX (512u << 20) /* keys and values of the whole state */
+#define STORE_REPLICAS_MAX 16u   /* voters, learners and witnesses: each costs the leader a copy of every batch */
+#define STORE_MEMBERS_MAX  256u  /* members the store knows by address: all schedulers, and a choice of witnesses */
+#define WAL_FILE_MAX       (8u << 20) /* set aside at once; a rotten one costs this much to look through */
+#define WAL_RUN_MAX        (2u << 20) /* bytes made durable by one sync: bounds how long a commit waits for others */
+#define WAL_FILES_MAX      4096u /* of one log */
+#define LOG_MEMORY_MAX     (64u << 20) /* entries not yet compacted: beyond it commits are refused */
+#define STORE_PENDING_MAX  8192u /* commits and fences of the director under way */
+#define APPEND_BYTES_MAX   (256u << 10) /* entries of one message, but always one entry */
+#define APPEND_ENTRIES_MAX 1024u
+#define APPEND_WINDOW_MAX  4u    /* messages to one follower not yet acknowledged: more only make queues */
+#define SNAPSHOT_PIECE_MAX (256u << 10) /* of a snapshot, in one record and in one message */
+#define SNAPSHOT_FILE_MAX  (1u << 30)   /* the state with its keys, seals and heads */
+#define SNAPSHOT_EVERY     (4u << 20) /* bytes of log after which a snapshot is taken, or as many as the state has */
+#define LOG_KEEP_MAX       (1u << 20) /* bytes of log kept behind a snapshot for followers a little behind */
 
 /* Jobs. */
 #define JOB_TEXT_MAX    (64u << 10) /* what a user submits */
@@ -56,5 +88,13 @@
 #define ARGV_MAX        1024u
 #define OUTPUT_TAIL_MAX 4096u        /* of each stream, kept with the result */
 #define PIECE_MAX       (128u << 10) /* output bytes in one answer */
+
+/* Worker and keeper. */
+#define KEEPER_TEXT_MAX  512u /* a path, a user or a reason between agent and keeper */
+#define KEEPER_FRAME_MAX (4u * JOB_TEXT_MAX) /* one word between them: command, environment, paths */
+#define KEPT_MAX         (2u * SLOTS_MAX) /* attempts a keeper holds, with ends not yet acknowledged */
+#define SPOOL_KEPT_MAX   200u /* delivered attempts whose output a worker keeps: oldest goes first */
+#define FOLLOWERS_MAX    64u  /* calls for output held at one time by a worker: more are refused */
+#define BONDS_MAX        5u   /* schedulers a worker keeps a channel to */
 
 #endif
