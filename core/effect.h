@@ -61,7 +61,9 @@ struct spawn {
 	const char *user;      /* "" : as we are */
 	const char *out;       /* absolute; created, appended to */
 	const char *err;
-	const char *cgroup; /* "" : none */
+	const char *cgroup;  /* "" : none */
+	uint64_t max_output; /* of each stream: above it the middle is cut out; 0: none */
+	bool fresh;          /* the directory is to be made for it */
 };
 
 struct effect {

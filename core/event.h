@@ -146,7 +146,9 @@ struct event {
 		} spawned;
 		struct {
 			int32_t pid;
-			int32_t status; /* as from waitpid */
+			int32_t status;    /* as from waitpid */
+			uint64_t out_size; /* bytes it wrote */
+			uint64_t err_size;
 		} exited;
 	};
 };

@@ -179,6 +179,8 @@ static struct spawn keep_spawn(struct outbox *o, const struct spawn *from)
 		.out = keep_str(o, from->out),
 		.err = keep_str(o, from->err),
 		.cgroup = keep_str(o, from->cgroup),
+		.max_output = from->max_output,
+		.fresh = from->fresh,
 	};
 }
 
