@@ -12,8 +12,16 @@
 #define CHANNEL_QUEUE_MAX                                                                          \
 	(8u << 20) /* bytes waiting to be written to one peer: beyond it a POST is refused */
 #define LINKS_MAX         20000u /* channels of one node, accepted and dialled */
-#define LINKS_UNKNOWN_MAX 256u   /* handshakes under way: what strangers can make us hold */
-#define HANDSHAKE_MAX_MS  3000u
+#define LINKS_UNKNOWN_MAX                                                                          \
+	1024u /* handshakes under way: what strangers can make us hold, a KiB each; a thousand                 \
+		 workers that come back at once are strangers all */
+#define HANDSHAKE_MAX_MS    3000u  /* from DIAL or ACCEPTED to an open channel, connecting included */
+#define LINK_IDLE_GOSSIP_MS 60000u /* a gossip stream not used for so long is closed */
+#define REKEY_BYTES         (1u << 30) /* plain bytes under one key of a channel: Noise's own habit */
+#define REPLAY_WINDOW       256u   /* counters behind the newest still told apart: reordering on the way */
+#define REPLAY_MAX          MEMBERS_MAX /* senders remembered, in each of two generations, 64 bytes each */
+#define STRANGERS_MAX       64u    /* warnings about strangers in a minute: their addresses can be made up */
+#define STRANGERS_QUIET_MS  60000u /* until one stranger is told off again */
 #define PACK_DEPTH_MAX    8u /* nesting of skipped msgpack values */
 
 /* Names. */
