@@ -39,6 +39,8 @@ MUST_USE enum err facts_sign(struct facts *f, const uint8_t secret[64], struct b
 MUST_USE enum err facts_put(const struct facts *f, struct buffer *out);
 /* Checks form, limits and that the id is the key's; not the signature. */
 MUST_USE enum err facts_get(struct bytes packed, struct facts *out);
+/* What the signature is over, appended to `out`: the text of a VERIFY. */
+MUST_USE enum err facts_signed(const struct facts *f, struct bytes cluster, struct buffer *out);
 /* About 100 us: an effect (VERIFY) in a core, called by the door. */
 MUST_USE enum err facts_verify(const struct facts *f, struct bytes cluster);
 /* 64 bit over everything signed: equal content, equal digest. */
