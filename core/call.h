@@ -60,14 +60,16 @@ enum call_verb {
 #undef X
 };
 
-#define CALL_HOPS_MAX 3u
+#define CALL_HOPS_MAX                                                                              \
+	3u /* a call finds its director in one hop, or in two when the role just moved */
 
 struct call {
 	uint8_t verb;
 	struct id node; /* AT_NODE: which; else none */
 	uint32_t
 		uid; /* who asks: vouched for by the node that took the call from its local socket */
-	struct bytes arguments; /* one msgpack array */
+	uint8_t hops;           /* nodes that passed it on; above CALL_HOPS_MAX nobody does */
+	struct bytes arguments; /* one msgpack array; empty: one without elements */
 };
 
 struct answer {
@@ -76,10 +78,15 @@ struct answer {
 	struct bytes why;  /* sentence when code is not 0 */
 };
 
+/* Packed: call [verb, node, uid, hops, arguments as bin]; answer [code, body as bin, why]. Fields that later versions add
+ * behind them are skipped. On an error `out` is as it was.
+ *
+ * ERR_VERSION: a verb that this program does not know. */
 MUST_USE enum err call_put(const struct call *c, struct buffer *out);
 MUST_USE enum err call_get(struct bytes body, struct call *out); /* borrows */
+/* A `why` longer than ANSWER_WHY_MAX is cut. */
 MUST_USE enum err answer_put(const struct answer *a, struct buffer *out);
 MUST_USE enum err answer_get(struct bytes body, struct answer *out); /* borrows */
-enum call_place call_place(uint8_t verb);
+enum call_place call_place(uint8_t verb);                            /* of a known verb */
 
 #endif

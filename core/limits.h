@@ -24,6 +24,9 @@
 #define STRANGERS_QUIET_MS  60000u /* until one stranger is told off again */
 #define PACK_DEPTH_MAX    8u /* nesting of skipped msgpack values */
 
+#define ANSWER_WHY_MAX    1024u /* the sentence of an answer */
+#define SHEET_COLUMNS_MAX 64u   /* of a listing */
+
 /* Names. */
 #define NAME_MAX_LEN       64u /* node, group, zone names; longer ones are refused at start */
 #define CLUSTER_ID_MAX_LEN 64u

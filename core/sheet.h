@@ -27,7 +27,7 @@ void sheet_format(struct sheet *s, const char *format, ...) __attribute__((forma
 void sheet_u64(struct sheet *s, uint64_t v);
 void sheet_bool(struct sheet *s, bool v);
 void sheet_nil(struct sheet *s);
-/* Every row must be complete. */
+/* Every row must be complete. ERR_FULL when the sheet has outgrown its limit, or `out` its own. */
 MUST_USE enum err sheet_put(struct sheet *s, struct buffer *out);
 
 enum cell_kind { CELL_NIL, CELL_TEXT, CELL_U64, CELL_BOOL };
@@ -41,9 +41,12 @@ struct sheet_reader {
 	struct unpack u;
 	struct unpack names; /* cursor at the first column name */
 	uint32_t columns;
-	uint32_t rows;
+	uint32_t rows; /* in all */
+	uint32_t row;  /* begun */
+	uint32_t left; /* cells still to come in the row being read */
 };
 
+/* Checks the whole sheet, so that nothing read from it later can be malformed. Borrows `packed`. */
 MUST_USE enum err sheet_open(struct bytes packed, struct sheet_reader *r);
 /* Cells come row by row; ERR_NOT_FOUND after the last. */
 MUST_USE enum err sheet_next(struct sheet_reader *r, struct cell *out);
