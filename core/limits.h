@@ -138,7 +138,6 @@
 #define FRESH_BYTES      (64u << 20)
 #define WAITERS_MAX      16384u /* clients waiting for a job's end: beyond it one is told to ask again */
 #define WAITERS_JOB_MAX  64u    /* of one job: what one change may set off */
-#define WAIT_MAX_MS      60000u /* longest a call is held */
 #define PUT_OFF_MAX                                                                                \
 	4096u /* frames about a job that a batch in flight changes: more are dropped and come again */
 #define PUT_OFF_BYTES     (32u << 20)
