@@ -1,0 +1,108 @@
+/* What the program counts, in one table: kind, name, label, help. The name carries the unit and is what Prometheus sees
+ * behind `witan_`; rows of one name that differ by label stand together and share the first one's help.
+ *
+ * Values are integers: a name that ends in _seconds is kept in microseconds and printed in seconds. struct metrics is a
+ * value and belongs to who counts: there is no global. */
+#ifndef CORE_METRICS_H
+#define CORE_METRICS_H
+
+#include <stdint.h>
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+/* clang-format off */
+/*  id, kind, name, label, help */
+#define METRICS(X)                                                                                 \
+	X(METRIC_PACKETS_RECEIVED, COUNTER, "packets_received_total", "",                          \
+	  "Datagrams that opened well")                                                            \
+	X(METRIC_PACKETS_SENT, COUNTER, "packets_sent_total", "", "Datagrams sent")                \
+	X(METRIC_PACKET_BYTES_RECEIVED, COUNTER, "packet_received_bytes_total", "",                \
+	  "Bytes of all datagrams that came")                                                      \
+	X(METRIC_PACKET_BYTES_SENT, COUNTER, "packet_sent_bytes_total", "",                        \
+	  "Bytes of all datagrams sent")                                                           \
+	X(METRIC_DROPPED_SHORT, COUNTER, "packets_dropped_total", "reason=\"short\"",              \
+	  "Datagrams dropped, by reason")                                                          \
+	X(METRIC_DROPPED_VERSION, COUNTER, "packets_dropped_total", "reason=\"version\"", "")      \
+	X(METRIC_DROPPED_FOREIGN, COUNTER, "packets_dropped_total", "reason=\"foreign\"", "")      \
+	X(METRIC_DROPPED_KEY, COUNTER, "packets_dropped_total", "reason=\"key\"", "")              \
+	X(METRIC_DROPPED_FORGED, COUNTER, "packets_dropped_total", "reason=\"forged\"", "")        \
+	X(METRIC_DROPPED_REPLAYED, COUNTER, "packets_dropped_total", "reason=\"replayed\"", "")    \
+	X(METRIC_DROPPED_MALFORMED, COUNTER, "packets_dropped_total", "reason=\"malformed\"", "")  \
+	X(METRIC_DROPPED_FULL, COUNTER, "packets_dropped_total", "reason=\"full\"", "")            \
+	X(METRIC_BEACONS_RECEIVED, COUNTER, "beacons_received_total", "",                          \
+	  "Multicast beacons that opened well")                                                    \
+	X(METRIC_BEACONS_SENT, COUNTER, "beacons_sent_total", "", "Multicast beacons sent")        \
+	X(METRIC_LINKS, GAUGE, "links", "", "Streams to peers that stand now")                     \
+	X(METRIC_LINKS_REFUSED, COUNTER, "links_refused_total", "",                                \
+	  "Streams whose handshake failed")                                                        \
+	X(METRIC_FRAMES_RECEIVED, COUNTER, "frames_received_total", "", "Frames that came")        \
+	X(METRIC_FRAMES_SENT, COUNTER, "frames_sent_total", "", "Frames sent")                     \
+	X(METRIC_FRAMES_DROPPED_SENDER, COUNTER, "frames_dropped_total", "reason=\"sender\"",      \
+	  "Frames dropped, by reason")                                                             \
+	X(METRIC_FRAMES_DROPPED_TYPE, COUNTER, "frames_dropped_total", "reason=\"type\"", "")      \
+	X(METRIC_FRAMES_DROPPED_FULL, COUNTER, "frames_dropped_total", "reason=\"full\"", "")      \
+	X(METRIC_MEMBERS_SCHEDULERS, GAUGE, "members", "view=\"schedulers\"",                      \
+	  "Members alive, by view")                                                                \
+	X(METRIC_MEMBERS_ALL, GAUGE, "members", "view=\"all\"", "")                                \
+	X(METRIC_JOINS, COUNTER, "member_joins_total", "", "Members seen to join, both views")     \
+	X(METRIC_FAILURES, COUNTER, "member_failures_total", "",                                   \
+	  "Members seen to fail, both views")                                                      \
+	X(METRIC_LEAVES, COUNTER, "member_leaves_total", "", "Members seen to leave, both views")  \
+	X(METRIC_DIRECTOR, GAUGE, "director", "", "1 on the node that directs now")                \
+	X(METRIC_EPOCH_TERM, GAUGE, "epoch_term", "", "Term of the epoch this node knows")         \
+	X(METRIC_CALLS, COUNTER, "calls_total", "", "Calls that came, local and forwarded")        \
+	X(METRIC_CALLS_REFUSED, COUNTER, "calls_refused_total", "",                                \
+	  "Calls answered with an error")                                                          \
+	X(METRIC_SPAWNS, COUNTER, "spawns_total", "", "Children started")                          \
+	X(METRIC_SPAWNS_FAILED, COUNTER, "spawns_failed_total", "",                                \
+	  "Children that could not be started")                                                    \
+	X(METRIC_DISK_ERRORS, COUNTER, "disk_errors_total", "", "Writes that the disk refused")    \
+	X(METRIC_LOG_LOST, COUNTER, "log_entries_lost_total", "", "Log entries that nobody took")  \
+	X(METRIC_TURN, HISTOGRAM, "turn_seconds", "", "Length of one turn of the loop")            \
+	X(METRIC_SYNC, HISTOGRAM, "sync_seconds", "", "Length of one sync of the disk")
+/* clang-format on */
+
+enum metric {
+#define X(id, kind, name, label, help) id,
+	METRICS(X)
+#undef X
+		METRIC_COUNT
+};
+
+/* A histogram's upper bounds in microseconds; one more bucket has none. From what a turn takes to what a disk does. */
+#define METRIC_BOUNDS                                                                              \
+	{                                                                                          \
+		50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,  \
+			1000000, 2500000                                                           \
+	}
+#define METRIC_BUCKETS 16u
+
+enum {
+#define METRIC_HISTOGRAM_COUNTER(id)
+#define METRIC_HISTOGRAM_GAUGE(id)
+#define METRIC_HISTOGRAM_HISTOGRAM(id) HISTOGRAM_OF_##id,
+#define X(id, kind, name, label, help) METRIC_HISTOGRAM_##kind(id)
+	METRICS(X)
+#undef X
+		HISTOGRAMS
+};
+
+struct histogram {
+	uint64_t bucket[METRIC_BUCKETS]; /* each counts its own; summed when printed */
+	uint64_t sum;
+};
+
+struct metrics {
+	uint64_t value[METRIC_COUNT]; /* a histogram's is its count */
+	struct histogram histogram[HISTOGRAMS];
+};
+
+/* Zeroed is empty. */
+void metrics_add(struct metrics *m, enum metric which, uint64_t more);   /* a counter */
+void metrics_set(struct metrics *m, enum metric which, uint64_t value);  /* a gauge */
+void metrics_observe(struct metrics *m, enum metric which, uint64_t us); /* a histogram */
+/* Prometheus' text form, appended to `out`. */
+MUST_USE enum err metrics_print(const struct metrics *m, struct buffer *out);
+
+#endif
