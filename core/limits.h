@@ -16,6 +16,9 @@
 	1024u /* handshakes under way: what strangers can make us hold, a KiB each; a thousand                 \
 		 workers that come back at once are strangers all */
 #define HANDSHAKE_MAX_MS    3000u /* from DIAL or ACCEPTED to an open channel, connecting included */
+#define CHANNEL_HANDSHAKE_MAX                                                                      \
+	2048u /* one record before a channel is open: held for a peer not yet known */
+#define CERTIFICATE_MAX     1024u  /* room kept in a hello */
 #define LINK_IDLE_GOSSIP_MS 60000u     /* a gossip stream not used for so long is closed */
 #define REKEY_BYTES         (1u << 30) /* plain bytes under one key of a channel: Noise's own habit */
 #define REPLAY_WINDOW       256u /* counters behind the newest still told apart: reordering on the way */

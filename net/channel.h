@@ -10,7 +10,7 @@
  *
  * Invariants
  *   1  No frame is given before the peer's hello was checked.
- *   2  While the handshake runs, a channel holds at most CHANNEL_HANDSHAKE_MAX bytes of its peer.
+ *   2  Until it is open, a channel holds at most CHANNEL_HANDSHAKE_MAX bytes of its peer; then a record and a frame.
  *   3  After an error a channel gives and takes nothing more. */
 #ifndef NET_CHANNEL_H
 #define NET_CHANNEL_H
@@ -25,28 +25,11 @@
 #include "core/limits.h"
 #include "core/wire.h"
 #include "net/frame.h"
+#include "net/hello.h"
 #include "net/noise.h"
 
 #define CHANNEL_VERSION_MIN 1u
 #define CHANNEL_VERSION_MAX 1u
-
-/* What each side says of itself, sealed and bound to its key. */
-struct hello {
-	uint8_t key[32]; /* Ed25519 */
-	char cluster[CLUSTER_ID_MAX_LEN + 1];
-	uint8_t version_min;
-	uint8_t version_max;
-	struct id store;    /* none: has none yet */
-	struct epoch epoch; /* highest it knows */
-	uint64_t boot;
-	uint8_t purpose; /* enum purpose, of the one that dialled; 0 in the answer */
-	uint8_t roles;   /* enum role, or-ed: claimed, until certificates bind them */
-	uint16_t port;   /* P: where it can be dialled */
-	struct id id;    /* of the key; does not travel */
-};
-
-MUST_USE enum err hello_put(const struct hello *h, struct buffer *out);
-MUST_USE enum err hello_get(struct bytes packed, struct hello *out);
 
 /* What all channels of one node share. */
 struct channel_self {
@@ -82,6 +65,7 @@ struct channel {
 	struct noise_cipher out;
 	struct noise_cipher in;
 	struct buffer record; /* being gathered, or opened */
+	bool whole;           /* the record was opened: forget it before the next */
 	struct bytes opened;  /* what is left to read of an opened record */
 	struct frames frames;
 	struct hello theirs; /* once OPEN, and not plain */

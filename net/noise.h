@@ -39,9 +39,9 @@ struct noise {
 	uint8_t chain[NOISE_HASH];
 	uint8_t hash[NOISE_HASH];
 	struct noise_cipher cipher;
-	struct noise_keys own;       /* static */
+	struct noise_keys own; /* static */
 	struct noise_keys ephemeral;
-	uint8_t peer[32];            /* static, once its message was read */
+	uint8_t peer[32]; /* static, once its message was read */
 	uint8_t peer_ephemeral[32];
 };
 
