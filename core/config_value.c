@@ -4,6 +4,7 @@
 #include "core/config_set.h"
 #include "core/must.h"
 #include "core/nearest.h"
+#include "core/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -53,70 +54,36 @@ static enum err word_index(struct field *f, const char *value, uint32_t *out)
 			     all);
 }
 
-/* Decimal digits and nothing else; `rest` is what follows them. False when there are none or too many. */
-static bool digits(const char *text, uint64_t *out, const char **rest)
-{
-	uint64_t v = 0;
-	size_t n = 0;
-
-	for (; text[n] >= '0' && text[n] <= '9'; n++) {
-		if (n == 18)
-			return false;
-		v = v * 10 + (uint64_t)(text[n] - '0');
-	}
-	*out = v;
-	*rest = text + n;
-	return n > 0;
-}
-
 static enum err number_set(struct field *f, const char *value)
 {
 	const struct setting *s = f->of;
-	const char *rest;
-	uint64_t v;
-	uint32_t v32;
+	uint32_t v;
 
-	if (!digits(value, &v, &rest) || *rest || v < s->low || v > s->high)
+	if (text_to_u32(value, &v) != OK || v < s->low || v > s->high)
 		return config_refuse(
 			f->why, f->where, "%s: \"%.64s\" is not a number from %llu to %llu",
 			s->name, value, (unsigned long long)s->low, (unsigned long long)s->high);
-	v32 = (uint32_t)v;
-	memcpy(f->at, &v32, sizeof(v32));
+	memcpy(f->at, &v, sizeof(v));
 	return OK;
 }
-
-static const struct {
-	const char *unit;
-	unsigned shift;
-} units[] = {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
 
 static enum err size_set(struct field *f, const char *value)
 {
 	const struct setting *s = f->of;
-	const char *rest = "";
-	uint64_t v = 0;
-	bool good = digits(value, &v, &rest);
+	uint64_t v;
 
-	for (size_t i = 0; good && *rest && i < COUNT(units); i++) {
-		if (strcmp(rest, units[i].unit) == 0 && v <= (s->high >> units[i].shift)) {
-			v <<= units[i].shift;
-			rest = "";
-		}
-	}
-	if (!good || *rest || v < s->low || v > s->high)
-		return config_refuse(
-			f->why, f->where,
-			"%s: \"%.64s\" is not a size from %llu to %llu bytes, such as 64MiB",
-			s->name, value, (unsigned long long)s->low, (unsigned long long)s->high);
+	if (text_to_size(value, &v) != OK || v < s->low || v > s->high)
+		return config_refuse(f->why, f->where, "%s: \"%.64s\" is not a size from %s to %s",
+				     s->name, value, text_size(s->low).s, text_size(s->high).s);
 	memcpy(f->at, &v, sizeof(v));
 	return OK;
 }
 
 static enum err flag_set(struct field *f, const char *value)
 {
-	bool yes = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
+	bool yes;
 
-	if (!yes && strcmp(value, "no") != 0 && strcmp(value, "false") != 0)
+	if (text_to_bool(value, &yes) != OK)
 		return config_refuse(f->why, f->where, "%s: \"%.64s\" is neither yes nor no",
 				     f->of->name, value);
 	memcpy(f->at, &yes, sizeof(yes));
@@ -151,13 +118,13 @@ static enum err ip_set(struct field *f, const char *value)
 /* `host`, `host:8081`, `10.0.0.1`, `fd00::1`, `[fd00::1]:8081` */
 static bool host_is_good(const char *item)
 {
-	const char *colon = strrchr(item, ':'), *rest;
+	const char *colon = strrchr(item, ':');
 	struct addr a;
-	uint64_t port;
+	uint32_t port;
 
 	if (addr_parse(item, 1, &a) == OK)
 		return a.port != 0;
-	if (colon && (!digits(colon + 1, &port, &rest) || *rest || port < 1 || port > 65535))
+	if (colon && (text_to_u32(colon + 1, &port) != OK || port < 1 || port > 65535))
 		return false;
 	if (strspn(item, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") !=
 	    (colon ? (size_t)(colon - item) : strlen(item)))
@@ -305,18 +272,6 @@ static void mask_print(const struct setting *s, uint32_t mask, struct buffer *ou
 	}
 }
 
-static void size_print(uint64_t v, char text[32])
-{
-	for (size_t i = 0; v > 0 && i < COUNT(units); i++) {
-		if ((v & ((1ull << units[i].shift) - 1)) == 0) {
-			(void)snprintf(text, 32, "%llu%s",
-				       (unsigned long long)(v >> units[i].shift), units[i].unit);
-			return;
-		}
-	}
-	(void)snprintf(text, 32, "%llu", (unsigned long long)v);
-}
-
 enum err config_print(const struct config *c, enum setting_id which, struct buffer *out)
 {
 	const struct setting *s = config_setting(which);
@@ -334,8 +289,7 @@ enum err config_print(const struct config *c, enum setting_id which, struct buff
 		return buffer_add(out, bytes_str(text));
 	case TYPE_SIZE:
 		memcpy(&v64, field, sizeof(v64));
-		size_print(v64, text);
-		return buffer_add(out, bytes_str(text));
+		return buffer_add(out, bytes_str(text_size(v64).s));
 	case TYPE_FLAG:
 		return buffer_add(out, bytes_str(*(const bool *)field ? "yes" : "no"));
 	case TYPE_CHOICE:
