@@ -1,0 +1,168 @@
+/* The configuration of one command: file, environment, flags. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/files.h"
+#include "core/call.h"
+#include "core/must.h"
+
+#define CONFIG_FILE     "/etc/witan/witan.conf"
+#define CONFIG_FILE_MAX (1u << 20)
+
+extern char **environ;
+
+/* --config may stand anywhere among the flags, and must be known before they are read. */
+static const char *named_file(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (!strncmp(argv[i], "--config=", 9))
+			return argv[i] + 9;
+		if (!strcmp(argv[i], "--config") && i + 1 < argc)
+			return argv[i + 1];
+	}
+	return getenv("WITAN_CONFIG");
+}
+
+static int read_file(struct config *c, const char *named)
+{
+	char why[CONFIG_WHY_MAX];
+	const char *path = named ? named : CONFIG_FILE;
+	struct buffer text;
+	int code = EXIT_GOOD;
+
+	buffer_init(&text, CONFIG_FILE_MAX);
+	enum err err = file_read(path, &text);
+	if (err == ERR_NOT_FOUND && !named)
+		err = OK;
+	else if (err)
+		code = fail(EXIT_CONFIG, "%s: %s", path, err_text(err));
+	else if (config_file(c, path, buffer_bytes(&text), why) != OK)
+		code = fail(EXIT_CONFIG, "%s", why);
+	buffer_fini(&text);
+	return code;
+}
+
+int settings(struct config *c, const char *role, int argc, char **argv, char ***rest,
+	     int *rest_count)
+{
+	char why[CONFIG_WHY_MAX];
+
+	*rest_count = 0;
+	*rest = calloc((size_t)argc + 1, sizeof(**rest));
+	must(*rest);
+	config_init(c);
+	int code = read_file(c, named_file(argc, argv));
+	if (code != EXIT_GOOD)
+		return code;
+	if (config_env(c, (const char *const *)environ, why) != OK ||
+	    config_flags(c, argc, argv, *rest, rest_count, why) != OK)
+		return fail(EXIT_CONFIG, "%s", why);
+	if (role && config_set(c, "role", role, ORIGIN_FLAG, why) != OK)
+		return fail(EXIT_CONFIG, "%s", why);
+	return EXIT_GOOD;
+}
+
+/* Flags that a program asking a node understands; `--name` of a job is not `--name` of a node. */
+static bool is_client_flag(const char *word, bool *takes_next)
+{
+	static const char *const names[] = {"--socket", "--address", "--config", "--data_dir",
+					    "--data-dir"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strlen(names[i]);
+		if (strncmp(word, names[i], len) != 0 || (word[len] != '=' && word[len] != '\0'))
+			continue;
+		*takes_next = word[len] == '\0';
+		return true;
+	}
+	return false;
+}
+
+int client_settings(struct config *c, int argc, char **argv, char ***rest, int *rest_count)
+{
+	char **ours = calloc((size_t)argc + 1, sizeof(*ours));
+	char **none = NULL;
+	int our_count = 0, none_count = 0;
+	bool end = false, next = false;
+
+	must(ours);
+	*rest_count = 0;
+	*rest = calloc((size_t)argc + 1, sizeof(**rest));
+	must(*rest);
+	for (int i = 0; i < argc; i++) {
+		end = end || !strcmp(argv[i], "--");
+		if (end || !is_client_flag(argv[i], &next)) {
+			(*rest)[(*rest_count)++] = argv[i];
+			continue;
+		}
+		ours[our_count++] = argv[i];
+		if (next && i + 1 < argc)
+			ours[our_count++] = argv[++i];
+	}
+	int code = settings(c, NULL, our_count, ours, &none, &none_count);
+	free(none);
+	free(ours);
+	return code;
+}
+
+int config_command(int argc, char **argv)
+{
+	struct config c;
+	char why[CONFIG_WHY_MAX];
+	char **rest = NULL;
+	int count = 0;
+	bool origin = false;
+	const char *what = NULL;
+	int code = settings(&c, NULL, argc, argv, &rest, &count);
+
+	for (int i = 0; code == EXIT_GOOD && i < count; i++) {
+		if (!strcmp(rest[i], "--origin"))
+			origin = true;
+		else if (!what && (!strcmp(rest[i], "check") || !strcmp(rest[i], "show") ||
+				   !strcmp(rest[i], "default")))
+			what = rest[i];
+		else if (rest[i][0] == '-') {
+			config_unknown(rest[i], why);
+			code = fail(EXIT_USAGE, "%s", why);
+		} else
+			code = fail(EXIT_USAGE,
+				    "`witan config` takes check, show or default, not `%s`",
+				    rest[i]);
+	}
+	if (code == EXIT_GOOD && !what)
+		code = fail(EXIT_USAGE,
+			    "say what: witan config check, or witan config show --origin");
+	if (code == EXIT_GOOD && !strcmp(what, "default")) {
+		struct buffer text;
+		buffer_init(&text, CONFIG_FILE_MAX);
+		if (config_write_default(&text) == OK)
+			fwrite(text.at, 1, text.len, stdout);
+		buffer_fini(&text);
+	} else if (code == EXIT_GOOD && config_check(&c, why) != OK) {
+		code = fail(EXIT_CONFIG, "%s", why);
+	} else if (code == EXIT_GOOD && !strcmp(what, "show")) {
+		static const char *const from[] = {"default", "file", "environment", "flag"};
+		for (enum setting_id s = 0; s < SETTINGS; s++) {
+			struct buffer value;
+			buffer_init(&value, 64u << 10);
+			enum err err = config_print(&c, s, &value);
+			must(err == OK);
+			uint8_t end = 0;
+			err = buffer_add(&value, bytes_of(&end, 1));
+			must(err == OK);
+			const char *shown = config_shown(config_setting(s), (const char *)value.at);
+			if (origin)
+				printf("%-22s %-24s %s\n", config_setting(s)->name,
+				       *shown ? shown : "-", from[c.origin[s]]);
+			else
+				printf("%s = %s\n", config_setting(s)->name, shown);
+			buffer_fini(&value);
+		}
+	} else if (code == EXIT_GOOD) {
+		printf("the configuration is good%s%s\n", c.path[0] ? ": " : "", c.path);
+	}
+	free(rest);
+	return code;
+}
