@@ -1,0 +1,292 @@
+#include "sched/store/raft_message.h"
+
+#include "core/must.h"
+
+static uint32_t own_fields(const struct message *m)
+{
+	switch (m->kind) {
+	case MESSAGE_PREVOTE:
+	case MESSAGE_VOTE:
+	case MESSAGE_SNAPSHOTTED:
+	case MESSAGE_HELLOED:
+	case MESSAGE_HELLO:
+		return 3;
+	case MESSAGE_PREVOTED:
+	case MESSAGE_VOTED:
+		return 2;
+	case MESSAGE_APPENDED:
+		return 4;
+	case MESSAGE_APPEND:
+	case MESSAGE_SNAPSHOT:
+		return 5;
+	case MESSAGE_PROPOSE:
+		return 1;
+	case MESSAGE_TRANSFER:
+	case MESSAGE_ACCEPTED:
+	case MESSAGE_REFUSED:
+	case MESSAGE_WITHDRAWN:
+		return 0;
+	}
+	must(false);
+	return 0;
+}
+
+const char *message_name(enum message_kind kind)
+{
+	static const char *const names[] = {
+		"",         "prevote",  "prevoted",    "vote",      "voted", "append",
+		"appended", "snapshot", "snapshotted", "transfer",  "hello", "helloed",
+		"propose",  "accepted", "refused",     "withdrawn",
+	};
+
+	must(kind >= MESSAGE_PREVOTE && kind <= MESSAGE_WITHDRAWN);
+	return names[kind];
+}
+
+enum { HEAD_FIELDS = 8 };
+
+static void put_own(struct pack *p, const struct message *m)
+{
+	switch (m->kind) {
+	case MESSAGE_PREVOTE:
+	case MESSAGE_VOTE:
+		pack_u64(p, m->vote.last);
+		pack_u64(p, m->vote.last_term);
+		pack_bool(p, m->vote.transfer);
+		break;
+	case MESSAGE_PREVOTED:
+	case MESSAGE_VOTED:
+		pack_bool(p, m->voted.granted);
+		pack_u64(p, m->voted.asked);
+		break;
+	case MESSAGE_APPEND:
+		pack_u64(p, m->append.prev);
+		pack_u64(p, m->append.prev_term);
+		pack_u64(p, m->append.commit);
+		pack_u64(p, m->append.round);
+		pack_array(p, m->append.count); /* the entries follow */
+		break;
+	case MESSAGE_APPENDED:
+		pack_bool(p, m->appended.good);
+		pack_u64(p, m->appended.match);
+		pack_u64(p, m->appended.round);
+		pack_bool(p, m->appended.wants_snapshot);
+		break;
+	case MESSAGE_SNAPSHOT:
+		pack_u64(p, m->snapshot.index);
+		pack_u64(p, m->snapshot.index_term);
+		pack_u64(p, m->snapshot.offset);
+		pack_bool(p, m->snapshot.done);
+		pack_bin(p, m->snapshot.piece);
+		break;
+	case MESSAGE_SNAPSHOTTED:
+		pack_u64(p, m->snapshotted.index);
+		pack_u64(p, m->snapshotted.offset);
+		pack_bool(p, m->snapshotted.done);
+		break;
+	case MESSAGE_HELLO:
+	case MESSAGE_HELLOED:
+		pack_u64(p, m->hello.holding);
+		pack_bool(p, m->hello.scheduler);
+		pack_bool(p, m->hello.leads);
+		break;
+	case MESSAGE_PROPOSE:
+		pack_array(p, m->propose.count);
+		for (uint32_t i = 0; i < m->propose.count; i++)
+			pack_id(p, m->propose.node[i]);
+		break;
+	case MESSAGE_TRANSFER:
+	case MESSAGE_ACCEPTED:
+	case MESSAGE_REFUSED:
+	case MESSAGE_WITHDRAWN:
+		break;
+	}
+}
+
+enum err message_put(const struct message *m, struct buffer *out)
+{
+	struct pack p;
+
+	must(m->kind != MESSAGE_APPEND || m->append.count <= APPEND_ENTRIES_MAX);
+	pack_init(&p, out);
+	pack_array(&p, HEAD_FIELDS + own_fields(m));
+	pack_u64(&p, m->kind);
+	pack_id(&p, m->store);
+	pack_u64(&p, m->generation);
+	pack_id(&p, m->from);
+	pack_id(&p, m->to);
+	pack_u64(&p, m->boot);
+	pack_u64(&p, m->nonce);
+	pack_u64(&p, m->term);
+	put_own(&p, m);
+	return pack_err(&p);
+}
+
+enum err message_put_entry(const struct entry *e, struct buffer *out)
+{
+	struct pack p;
+
+	pack_init(&p, out);
+	pack_array(&p, 3);
+	pack_u64(&p, e->term);
+	pack_u64(&p, e->kind);
+	pack_bin(&p, e->body);
+	return pack_err(&p);
+}
+
+static struct entry get_entry(struct unpack *u)
+{
+	struct entry e = {0};
+	uint32_t n = unpack_array(u, 3);
+	uint8_t kind;
+
+	e.term = unpack_u64(u);
+	kind = unpack_u8(u);
+	e.body = unpack_bin(u, FRAME_MAX);
+	if (unpack_err(u) != OK)
+		return e;
+	unpack_rest(u, n - 3);
+	if (kind < ENTRY_NOOP || kind > ENTRY_VOTERS)
+		unpack_refuse(u, ERR_MALFORMED);
+	e.kind = (enum entry_kind)kind;
+	return e;
+}
+
+struct entry message_entry(struct bytes *entries, uint64_t index)
+{
+	struct entry e;
+	struct unpack u;
+
+	unpack_init(&u, *entries);
+	e = get_entry(&u);
+	must(unpack_err(&u) == OK);
+	e.index = index;
+	*entries = u.left;
+	return e;
+}
+
+/* Terms never fall within a message, nor beneath the one before it, nor above the leader's. */
+static void get_entries(struct unpack *u, struct message *m)
+{
+	uint32_t count = unpack_array(u, 0);
+	uint64_t term = m->append.prev_term;
+
+	if (count > APPEND_ENTRIES_MAX || m->append.prev > UINT64_MAX / 2)
+		unpack_refuse(u, ERR_TOO_BIG);
+	m->append.count = count;
+	m->append.entries = u->left;
+	for (uint32_t i = 0; i < count && unpack_err(u) == OK; i++) {
+		struct entry e = get_entry(u);
+
+		if (unpack_err(u) == OK && (e.term < term || e.term > m->term))
+			unpack_refuse(u, ERR_MALFORMED);
+		term = e.term;
+	}
+}
+
+static void get_propose(struct unpack *u, struct message *m)
+{
+	uint32_t count = unpack_array(u, 1);
+
+	if (count > STORE_REPLICAS_MAX) {
+		unpack_refuse(u, ERR_TOO_BIG);
+		return;
+	}
+	m->propose.count = count;
+	for (uint32_t i = 0; i < count; i++)
+		m->propose.node[i] = unpack_id(u);
+}
+
+static void get_own(struct unpack *u, struct message *m)
+{
+	uint8_t holding;
+
+	switch (m->kind) {
+	case MESSAGE_PREVOTE:
+	case MESSAGE_VOTE:
+		m->vote.last = unpack_u64(u);
+		m->vote.last_term = unpack_u64(u);
+		m->vote.transfer = unpack_bool(u);
+		break;
+	case MESSAGE_PREVOTED:
+	case MESSAGE_VOTED:
+		m->voted.granted = unpack_bool(u);
+		m->voted.asked = unpack_u64(u);
+		break;
+	case MESSAGE_APPEND:
+		m->append.prev = unpack_u64(u);
+		m->append.prev_term = unpack_u64(u);
+		m->append.commit = unpack_u64(u);
+		m->append.round = unpack_u64(u);
+		get_entries(u, m);
+		break;
+	case MESSAGE_APPENDED:
+		m->appended.good = unpack_bool(u);
+		m->appended.match = unpack_u64(u);
+		m->appended.round = unpack_u64(u);
+		m->appended.wants_snapshot = unpack_bool(u);
+		break;
+	case MESSAGE_SNAPSHOT:
+		m->snapshot.index = unpack_u64(u);
+		m->snapshot.index_term = unpack_u64(u);
+		m->snapshot.offset = unpack_u64(u);
+		m->snapshot.done = unpack_bool(u);
+		m->snapshot.piece = unpack_bin(u, SNAPSHOT_PIECE_MAX);
+		break;
+	case MESSAGE_SNAPSHOTTED:
+		m->snapshotted.index = unpack_u64(u);
+		m->snapshotted.offset = unpack_u64(u);
+		m->snapshotted.done = unpack_bool(u);
+		break;
+	case MESSAGE_HELLO:
+	case MESSAGE_HELLOED:
+		holding = unpack_u8(u);
+		if (holding > HOLDING_STORE)
+			unpack_refuse(u, ERR_MALFORMED);
+		m->hello.holding = (enum holding)holding;
+		m->hello.scheduler = unpack_bool(u);
+		m->hello.leads = unpack_bool(u);
+		break;
+	case MESSAGE_PROPOSE:
+		get_propose(u, m);
+		break;
+	case MESSAGE_TRANSFER:
+	case MESSAGE_ACCEPTED:
+	case MESSAGE_REFUSED:
+	case MESSAGE_WITHDRAWN:
+		break;
+	}
+}
+
+enum err message_get(struct bytes body, struct message *out)
+{
+	struct message m = {0};
+	struct unpack u;
+	uint32_t fields, taken;
+	uint8_t kind;
+
+	unpack_init(&u, body);
+	fields = unpack_array(&u, HEAD_FIELDS);
+	kind = unpack_u8(&u);
+	m.store = unpack_id(&u);
+	m.generation = unpack_u64(&u);
+	m.from = unpack_id(&u);
+	m.to = unpack_id(&u);
+	m.boot = unpack_u64(&u);
+	m.nonce = unpack_u64(&u);
+	m.term = unpack_u64(&u);
+	if (kind < MESSAGE_PREVOTE || kind > MESSAGE_WITHDRAWN)
+		unpack_refuse(&u, ERR_MALFORMED);
+	if (unpack_err(&u) != OK)
+		return unpack_err(&u);
+	m.kind = (enum message_kind)kind;
+	taken = HEAD_FIELDS + own_fields(&m);
+	if (taken > fields)
+		unpack_refuse(&u, ERR_SHORT);
+	get_own(&u, &m);
+	if (unpack_err(&u) == OK)
+		unpack_rest(&u, fields - taken);
+	if (unpack_err(&u) == OK)
+		*out = m;
+	return unpack_err(&u);
+}

@@ -1,0 +1,316 @@
+#include "sched/store/voters.h"
+
+#include <string.h>
+
+#include "core/must.h"
+#include "core/pack.h"
+
+uint32_t voters_find(const struct voters *v, struct id voter)
+{
+	for (uint32_t i = 0; i < v->count; i++)
+		if (id_same(v->seat[i].voter, voter))
+			return i;
+	return VOTERS_NONE;
+}
+
+uint32_t voters_find_node(const struct voters *v, struct id node)
+{
+	for (uint32_t i = 0; i < v->count; i++)
+		if (id_same(v->seat[i].node, node))
+			return i;
+	return VOTERS_NONE;
+}
+
+uint32_t voters_count(const struct voters *v)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < v->count; i++)
+		n += v->seat[i].votes;
+	return n;
+}
+
+uint32_t voters_quorum(const struct voters *v)
+{
+	return voters_count(v) / 2 + 1;
+}
+
+bool voters_votes(const struct voters *v, struct id voter)
+{
+	uint32_t at = voters_find(v, voter);
+
+	return at != VOTERS_NONE && v->seat[at].votes;
+}
+
+void voters_add(struct voters *v, struct seat seat)
+{
+	must(v->count < STORE_REPLICAS_MAX);
+	must(voters_find(v, seat.voter) == VOTERS_NONE);
+	v->seat[v->count++] = seat;
+}
+
+void voters_remove(struct voters *v, uint32_t at)
+{
+	must(at < v->count);
+	memmove(&v->seat[at], &v->seat[at + 1], (v->count - at - 1) * sizeof(v->seat[0]));
+	v->count--;
+}
+
+bool voters_is_one_step(const struct voters *a, const struct voters *b)
+{
+	uint32_t differ = 0;
+
+	for (uint32_t i = 0; i < a->count; i++) {
+		uint32_t at = voters_find(b, a->seat[i].voter);
+
+		differ += at == VOTERS_NONE || a->seat[i].votes != b->seat[at].votes;
+	}
+	for (uint32_t i = 0; i < b->count; i++)
+		differ += voters_find(a, b->seat[i].voter) == VOTERS_NONE;
+	return differ <= 1;
+}
+
+enum err voters_put(const struct voters *v, struct buffer *out)
+{
+	struct pack p;
+
+	pack_init(&p, out);
+	pack_array(&p, v->count);
+	for (uint32_t i = 0; i < v->count; i++) {
+		pack_array(&p, 4);
+		pack_id(&p, v->seat[i].voter);
+		pack_id(&p, v->seat[i].node);
+		pack_bool(&p, v->seat[i].scheduler);
+		pack_bool(&p, v->seat[i].votes);
+	}
+	return pack_err(&p);
+}
+
+enum err voters_get(struct bytes packed, struct voters *out)
+{
+	struct voters v = {0};
+	struct unpack u;
+	uint32_t count;
+
+	unpack_init(&u, packed);
+	count = unpack_array(&u, 1);
+	if (count > STORE_REPLICAS_MAX)
+		unpack_refuse(&u, ERR_TOO_BIG);
+	for (uint32_t i = 0; i < count && unpack_err(&u) == OK; i++) {
+		uint32_t n = unpack_array(&u, 4);
+		struct seat seat;
+
+		seat.voter = unpack_id(&u);
+		seat.node = unpack_id(&u);
+		seat.scheduler = unpack_bool(&u);
+		seat.votes = unpack_bool(&u);
+		if (unpack_err(&u) != OK)
+			break;
+		unpack_rest(&u, n - 4);
+		if (id_is_none(seat.voter) || voters_find(&v, seat.voter) != VOTERS_NONE)
+			unpack_refuse(&u, ERR_MALFORMED);
+		else
+			voters_add(&v, seat);
+	}
+	if (unpack_err(&u) == OK && voters_count(&v) == 0)
+		unpack_refuse(&u, ERR_MALFORMED);
+	if (unpack_err(&u) == OK)
+		*out = v;
+	return unpack_err(&u);
+}
+
+/* ---- the wish ---- */
+
+static const struct sitter *sitter_of(const struct sitter *s, uint32_t count, struct id node)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (id_same(s[i].node, node))
+			return &s[i];
+	return NULL;
+}
+
+/* A live voter (but `except`) sits on this machine. */
+static bool machine_votes(const struct voters *v, const struct sitter *s, uint32_t count,
+			  const uint8_t machine[16], struct id except)
+{
+	for (uint32_t i = 0; i < v->count; i++) {
+		const struct sitter *one = sitter_of(s, count, v->seat[i].node);
+
+		if (!v->seat[i].votes || one == NULL || id_same(one->node, except) || one->gone)
+			continue;
+		if (memcmp(one->machine, machine, 16) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* 0: no; higher is better. */
+static uint32_t fitness(const struct voters *now, const struct sitter *s, uint32_t count,
+			const struct sitter *one, struct voters_wish wish)
+{
+	bool alone = !machine_votes(now, s, count, one->machine, one->node);
+	uint32_t at = voters_find_node(now, one->node);
+
+	if (!one->alive || one->gone || (at != VOTERS_NONE && now->seat[at].votes))
+		return 0;
+	if (wish.spread && !alone)
+		return 0;
+	return 1u + (one->scheduler ? 1u : 0u) + (alone ? 2u : 0u);
+}
+
+static uint32_t live_voters(const struct voters *now, const struct sitter *s, uint32_t count)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < now->count; i++) {
+		const struct sitter *one = sitter_of(s, count, now->seat[i].node);
+
+		n += now->seat[i].votes && (one == NULL || !one->gone);
+	}
+	return n;
+}
+
+uint32_t voters_draft(const struct voters *now, const struct sitter *s, uint32_t count,
+		      struct voters_wish wish)
+{
+	uint32_t live = live_voters(now, s, count), schedulers = 0, best = VOTERS_NONE, worth = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t fit = fitness(now, s, count, &s[i], wish);
+
+		schedulers += s[i].scheduler && fit > 0;
+		if (s[i].scheduler)
+			continue;
+		/* One that was drafted already is kept to. */
+		if (fit > 0 && voters_find_node(now, s[i].node) != VOTERS_NONE)
+			return live + schedulers < wish.voters ? i : VOTERS_NONE;
+		if (fit > worth) {
+			worth = fit;
+			best = i;
+		}
+	}
+	/* One scheduler alone has no need of witnesses. */
+	if (live + schedulers < 2 || live + schedulers >= wish.voters)
+		return VOTERS_NONE;
+	return best;
+}
+
+static bool remove_stale(const struct voters *now, const struct sitter *s, uint32_t count,
+			 struct voters *out)
+{
+	for (uint32_t i = 0; i < now->count; i++) {
+		const struct sitter *one = sitter_of(s, count, now->seat[i].node);
+		bool wiped = one != NULL && !id_is_none(one->voter) &&
+			     !id_same(one->voter, now->seat[i].voter);
+
+		if (one == NULL || one->self || !(wiped || (one->gone && !now->seat[i].votes)))
+			continue;
+		*out = *now;
+		voters_remove(out, i);
+		return true;
+	}
+	return false;
+}
+
+static bool add_learner(const struct voters *now, const struct sitter *s, uint32_t count,
+			uint32_t draft, struct voters *out)
+{
+	if (now->count == STORE_REPLICAS_MAX)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!s[i].alive || s[i].gone || id_is_none(s[i].voter))
+			continue;
+		if ((!s[i].scheduler && i != draft) ||
+		    voters_find_node(now, s[i].node) != VOTERS_NONE)
+			continue;
+		*out = *now;
+		voters_add(out, (struct seat){s[i].voter, s[i].node, s[i].scheduler, false});
+		return true;
+	}
+	return false;
+}
+
+static bool promote(const struct voters *now, const struct sitter *s, uint32_t count,
+		    struct voters_wish wish, struct voters *out)
+{
+	uint32_t best = VOTERS_NONE, worth = 0;
+	bool has_witness = false;
+
+	for (uint32_t i = 0; i < now->count; i++)
+		has_witness |= now->seat[i].votes && !now->seat[i].scheduler;
+	for (uint32_t i = 0; i < now->count; i++) {
+		const struct sitter *one = sitter_of(s, count, now->seat[i].node);
+		uint32_t fit = one == NULL ? 0 : fitness(now, s, count, one, wish);
+
+		if (fit > worth && one->caught_up) {
+			worth = fit;
+			best = i;
+		}
+	}
+	if (best == VOTERS_NONE)
+		return false;
+	/* Enough live voters: only a scheduler in a witness's place is still worth a change. */
+	if (live_voters(now, s, count) >= wish.voters &&
+	    !(has_witness && now->seat[best].scheduler &&
+	      live_voters(now, s, count) == wish.voters))
+		return false;
+	*out = *now;
+	out->seat[best].votes = true;
+	return true;
+}
+
+/* Too many voters: the gone go first, then witnesses, never the leader. */
+static bool dismiss(const struct voters *now, const struct sitter *s, uint32_t count,
+		    struct voters_wish wish, struct voters *out)
+{
+	uint32_t worst = VOTERS_NONE, badness = 0;
+
+	if (voters_count(now) <= wish.voters)
+		return false;
+	for (uint32_t i = 0; i < now->count; i++) {
+		const struct sitter *one = sitter_of(s, count, now->seat[i].node);
+		uint32_t bad;
+
+		if (!now->seat[i].votes || one == NULL || one->self)
+			continue;
+		bad = 1u + (one->alive ? 0u : 2u) + (one->gone ? 4u : 0u) +
+		      (one->scheduler ? 0u : 2u);
+		if (bad > badness) {
+			badness = bad;
+			worst = i;
+		}
+	}
+	if (worst == VOTERS_NONE)
+		return false;
+	*out = *now;
+	voters_remove(out, worst);
+	return true;
+}
+
+/* A witness that was drafted and is not needed any more. */
+static bool release(const struct voters *now, const struct sitter *s, uint32_t count,
+		    uint32_t draft, struct voters *out)
+{
+	for (uint32_t i = 0; i < now->count; i++) {
+		if (now->seat[i].votes || now->seat[i].scheduler)
+			continue;
+		if (draft != VOTERS_NONE && draft < count &&
+		    id_same(s[draft].node, now->seat[i].node))
+			continue;
+		*out = *now;
+		voters_remove(out, i);
+		return true;
+	}
+	return false;
+}
+
+bool voters_next(const struct voters *now, const struct sitter *s, uint32_t count,
+		 struct voters_wish wish, struct voters *out)
+{
+	uint32_t draft = voters_draft(now, s, count, wish);
+
+	must(wish.voters > 0);
+	return remove_stale(now, s, count, out) || add_learner(now, s, count, draft, out) ||
+	       promote(now, s, count, wish, out) || dismiss(now, s, count, wish, out) ||
+	       release(now, s, count, draft, out);
+}

@@ -1,0 +1,69 @@
+/* Who the members of the store are: voters, and learners that only follow. One set is one entry of the log and counts
+ * from the moment it is in the log, committed or not (Ongaro's thesis, 4.1); two sets that follow one another differ by
+ * one seat, so that their majorities overlap.
+ *
+ * Packed: [[voter, node, scheduler, votes], …]. */
+#ifndef SCHED_STORE_VOTERS_H
+#define SCHED_STORE_VOTERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bytes.h"
+#include "core/id.h"
+#include "core/limits.h"
+
+struct seat {
+	struct id
+		voter; /* drawn when its wal was made: a node that lost its wal comes back as another */
+	struct id node;
+	bool scheduler; /* else a witness: never directs, sees sealed bytes only */
+	bool votes;     /* else a learner */
+};
+
+struct voters {
+	uint32_t count;
+	struct seat seat[STORE_REPLICAS_MAX];
+};
+
+#define VOTERS_NONE UINT32_MAX
+
+uint32_t voters_find(const struct voters *v, struct id voter); /* VOTERS_NONE: not there */
+uint32_t voters_find_node(const struct voters *v, struct id node);
+uint32_t voters_count(const struct voters *v); /* who vote */
+uint32_t voters_quorum(const struct voters *v);
+bool voters_votes(const struct voters *v, struct id voter);
+void voters_add(struct voters *v, struct seat seat); /* there is room */
+void voters_remove(struct voters *v, uint32_t at);
+/* At most one seat differs. */
+bool voters_is_one_step(const struct voters *a, const struct voters *b);
+
+MUST_USE enum err voters_put(const struct voters *v, struct buffer *out);
+MUST_USE enum err voters_get(struct bytes packed, struct voters *out);
+
+/* What the leader knows of one node that could sit, or sits. */
+struct sitter {
+	struct id node;
+	struct id voter; /* what it says itself; none: not asked yet */
+	uint8_t machine[16];
+	bool scheduler;
+	bool self;
+	bool alive;
+	bool gone;      /* left, or dead for longer than replace_after */
+	bool caught_up; /* follows closely */
+};
+
+struct voters_wish {
+	uint32_t voters; /* how many there should be */
+	bool spread;     /* never two on one machine; else only when enough machines exist */
+};
+
+/* The next single change towards the wish, into `out`; false: the set is as it should be, or nothing can be done now.
+ * Schedulers first, then a worker as witness; machines of their own first. */
+bool voters_next(const struct voters *now, const struct sitter *sitters, uint32_t count,
+		 struct voters_wish wish, struct voters *out);
+/* A worker that is worth drafting as witness now: index into sitters, or VOTERS_NONE. */
+uint32_t voters_draft(const struct voters *now, const struct sitter *sitters, uint32_t count,
+		      struct voters_wish wish);
+
+#endif
