@@ -15,10 +15,10 @@
 #define LINKS_UNKNOWN_MAX                                                                          \
 	1024u /* handshakes under way: what strangers can make us hold, a KiB each; a thousand                 \
 		 workers that come back at once are strangers all */
-#define HANDSHAKE_MAX_MS    3000u /* from DIAL or ACCEPTED to an open channel, connecting included */
+#define HANDSHAKE_MAX_MS 3000u /* from DIAL or ACCEPTED to an open channel, connecting included */
 #define CHANNEL_HANDSHAKE_MAX                                                                      \
 	2048u /* one record before a channel is open: held for a peer not yet known */
-#define CERTIFICATE_MAX     1024u  /* room kept in a hello */
+#define CERTIFICATE_MAX     1024u      /* room kept in a hello */
 #define LINK_IDLE_GOSSIP_MS 60000u     /* a gossip stream not used for so long is closed */
 #define REKEY_BYTES         (1u << 30) /* plain bytes under one key of a channel: Noise's own habit */
 #define REPLAY_WINDOW       256u /* counters behind the newest still told apart: reordering on the way */
@@ -45,6 +45,27 @@
 /* Membership. */
 #define MEMBERS_MAX    20000u /* members of one view, tombstones included */
 #define CANDIDATES_MAX 256u   /* discovered addresses in one round */
+#define FLOORS_MAX                                                                                 \
+	65536u /* reaped members of whom the last claim is remembered; the oldest goes first */
+#define CARDS_MAX 200000u /* facts kept by content: those of a simulated cluster share one box */
+#define NEWCOMERS_MAX                                                                              \
+	4096u /* members heard of whose facts are still to come or to be verified; more are refused */
+#define PROBES_MAX                                                                                 \
+	8u /* probes under way: the period's own, and those that a broken stream called for */
+#define RELAYS_MAX                                                                                 \
+	64u /* pings made for others; more are refused, and the asker sees a missing nack */
+#define HELPERS_MAX 3u /* whom a probe asks for help */
+#define FANOUT      3u /* whom one gossip tick tells */
+#define SYNCS_MAX                                                                                  \
+	8u /* syncs begun by us and not yet ended; more candidates wait for the next round */
+#define ASK_MAX            64u          /* members asked for in one message */
+#define ANSWER_PACKETS_MAX 8u           /* datagrams that answer one */
+#define SUMMARY_MAX        2048u        /* members in one chunk of a summary; 256 are meant */
+#define SYNC_BYTES_MAX     (256u << 10) /* one frame of a sync: the next sync brings the rest */
+#define KNOWN_MAX          256u         /* addresses kept for the next start */
+#define INCARNATION_STEP_MAX                                                                       \
+	(1u << 20) /* a claim further ahead than this is no claim but a fault */
+#define INCARNATION_MAX (UINT64_C(1) << 62) /* so that a refutation always has room above */
 
 /* Calls. */
 #define FORWARDS_MAX 4096u /* calls passed on and not yet answered */
@@ -72,8 +93,7 @@
 	65536u /* signatures waiting: beyond it they count as bad, and are asked for again */
 #define RESOLVES_MAX      64u        /* names being asked for at one time */
 #define RESOLVED_MAX      64u        /* addresses of one name */
-#define KEEPER_QUEUE_MAX  (4u << 20) /* bytes said to a keeper that does not yet listen */
-#define KEEPER_START_MS   5000u      /* from starting a keeper to giving it up */
+#define KEEPER_QUEUE_MAX  (4u << 20)  /* bytes that a keeper is slow to take: beyond it it counts as gone */
 #define INTERFACES_MAX    64u   /* network interfaces of a machine, one line for each address */
 #define MULTICAST_DOORS   16u   /* interfaces that beacons use */
 #define REMOVE_DEPTH_MAX  64u   /* open directories while a tree is removed */
@@ -140,7 +160,7 @@
 #define FRESH_MAX        8192u /* submits waiting for a batch: beyond it one is told to try again */
 #define FRESH_BYTES      (64u << 20)
 #define WAITERS_MAX      16384u /* clients waiting for a job's end: beyond it one is told to ask again */
-#define WAITERS_JOB_MAX  64u    /* of one job: what one change may set off */
+#define WAITERS_JOB_MAX  64u /* of one job: what one change may set off */
 #define PUT_OFF_MAX                                                                                \
 	4096u /* frames about a job that a batch in flight changes: more are dropped and come again */
 #define PUT_OFF_BYTES     (32u << 20)
