@@ -35,8 +35,8 @@
 struct swim_config {
 	enum view view;
 	const struct identity *identity; /* signs our leave; outlives the swim */
-	const struct facts *facts;	 /* ours, signed; copied */
-	struct bytes cluster;		 /* the cluster's id; copied */
+	const struct facts *facts;       /* ours, signed; copied */
+	struct bytes cluster;            /* the cluster's id; copied */
 	uint64_t seed;
 	uint32_t probe_every_ms; /* 0 in this and the next seven: the default */
 	uint32_t probe_timeout_ms;
@@ -44,9 +44,10 @@ struct swim_config {
 	uint32_t alpha;
 	uint32_t beta;
 	uint32_t log_members_max;
-	uint32_t body_max;	 /* bytes of one datagram's body: DATAGRAM_BODY_MAX */
-	uint32_t dead_keep_ms;	 /* how long the dead are kept, and retried: a day */
-	struct cards *cards;	 /* where facts are kept; shared by the views of a node; outlives. NULL: own */
+	uint32_t body_max;     /* bytes of one datagram's body: DATAGRAM_BODY_MAX */
+	uint32_t dead_keep_ms; /* how long the dead are kept, and retried: a day */
+	struct cards *
+		cards; /* where facts are kept; shared by the views of a node; outlives. NULL: own */
 };
 
 struct swim;
