@@ -1,0 +1,319 @@
+#include "net/shelf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/must.h"
+#include "net/shelf_path.h"
+#include "net/sockaddr.h"
+
+/* EFFECT APPEND and its kin: the open files. */
+
+void ledger_init(struct ledger *l)
+{
+	memset(l, 0, sizeof *l);
+}
+
+static void ledger_forget(struct ledger_file *f)
+{
+	if (f->name[0] != 0 && f->fd >= 0)
+		close(f->fd);
+	f->name[0] = 0;
+}
+
+void ledger_fini(struct ledger *l)
+{
+	for (uint32_t i = 0; i < LEDGER_FILES; i++)
+		ledger_forget(&l->file[i]);
+}
+
+static struct ledger_file *ledger_find(struct ledger *l, const char *name)
+{
+	for (uint32_t i = 0; i < LEDGER_FILES; i++)
+		if (l->file[i].name[0] != 0 && strcmp(l->file[i].name, name) == 0)
+			return &l->file[i];
+	return NULL;
+}
+
+/* A free place, or that of the file unused for longest; a broken one goes last, for its mark would go with it. */
+static struct ledger_file *ledger_place(struct ledger *l)
+{
+	struct ledger_file *worst = &l->file[0];
+
+	for (uint32_t i = 0; i < LEDGER_FILES; i++) {
+		struct ledger_file *f = &l->file[i];
+
+		if (f->name[0] == 0)
+			return f;
+		if ((f->broken == OK) != (worst->broken == OK)) {
+			if (f->broken == OK)
+				worst = f;
+		} else if (f->used < worst->used) {
+			worst = f;
+		}
+	}
+	ledger_forget(worst);
+	return worst;
+}
+
+/* Forgets the file, and, when `name` is a directory, all within it. */
+static void ledger_forget_under(struct ledger *l, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (uint32_t i = 0; i < LEDGER_FILES; i++) {
+		struct ledger_file *f = &l->file[i];
+
+		if (strncmp(f->name, name, len) == 0 && (f->name[len] == 0 || f->name[len] == '/'))
+			ledger_forget(f);
+	}
+}
+
+/* Makes the file with `reserve` bytes set aside. Its entry is synced (invariant 2). */
+static int file_make(int directory, const char *leaf, uint32_t reserve)
+{
+	int fd = openat(directory, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -1;
+	/* Where the file system can not set room aside, appending goes on without. */
+	if (reserve > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, reserve) < 0 && errno == ENOSPC)
+		goto fail;
+	if (fsync(directory) == 0)
+		return fd;
+fail:;
+	int why = errno;
+	close(fd);
+	unlinkat(directory, leaf, 0);
+	errno = why;
+	return -1;
+}
+
+/* The open file, opened or (with `make`) made when need be; NULL with errno. */
+static struct ledger_file *ledger_open(struct shelf *s, struct ledger *l, const char *name,
+				       bool make, uint32_t reserve)
+{
+	struct ledger_file *f = ledger_find(l, name);
+
+	must(shelf_name_ok(name));
+	if (f == NULL) {
+		const char *leaf;
+		int directory = path_parent(s->root, name, make, &leaf);
+
+		if (directory < 0)
+			return NULL;
+		int fd = openat(directory, leaf, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && make)
+			fd = file_make(directory, leaf, reserve);
+		int why = errno;
+		close(directory);
+		errno = why;
+		if (fd < 0)
+			return NULL;
+		f = ledger_place(l);
+		*f = (struct ledger_file){.fd = fd};
+		snprintf(f->name, sizeof f->name, "%s", name);
+	}
+	f->used = ++l->count;
+	return f;
+}
+
+static void ledger_break(struct ledger_file *f, enum err err, uint64_t lost)
+{
+	must(err != OK);
+	if (f->broken == OK || lost < f->lost)
+		f->lost = lost;
+	if (f->broken != ERR_IO)
+		f->broken = err;
+}
+
+/* A file that could not even be opened has to remember that bytes for it were lost, too. */
+static void ledger_break_unopened(struct ledger *l, const char *name, enum err err, uint64_t lost)
+{
+	struct ledger_file *f = ledger_place(l);
+
+	*f = (struct ledger_file){.fd = -1, .used = ++l->count};
+	snprintf(f->name, sizeof f->name, "%s", name);
+	ledger_break(f, err == OK ? ERR_IO : err, lost);
+}
+
+void shelf_append(struct shelf *s, struct ledger *l, const char *name, uint64_t at,
+		  struct bytes body, uint32_t reserve)
+{
+	struct ledger_file *f = ledger_find(l, name);
+
+	if (f != NULL && f->fd < 0) { /* perhaps now it opens */
+		if (at > f->lost)
+			return;
+		ledger_forget(f);
+	}
+	f = ledger_open(s, l, name, true, reserve);
+	if (f == NULL) {
+		ledger_break_unopened(l, name, file_err(errno), at);
+		return;
+	}
+	if (f->broken != OK && at > f->lost)
+		return;
+	while (body.len > 0) {
+		ssize_t n = pwrite(f->fd, body.at, body.len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			ledger_break(f, n < 0 ? file_err(errno) : ERR_IO, at);
+			return;
+		}
+		at += (uint64_t)n;
+		body = bytes_of(body.at + n, body.len - (size_t)n);
+	}
+	if (f->broken == ERR_NO_SPACE)
+		f->broken = OK; /* the lost place is written again */
+}
+
+enum err shelf_sync(struct shelf *s, struct ledger *l, const char *name)
+{
+	struct ledger_file *f = ledger_open(s, l, name, false, 0);
+
+	if (f == NULL)
+		return file_err(errno);
+	if (f->broken != OK)
+		return f->broken;
+	if (fdatasync(f->fd) == 0)
+		return OK;
+	ledger_break(f, errno == ENOSPC || errno == EDQUOT ? ERR_IO : file_err(errno), 0);
+	f->broken = ERR_IO;
+	return ERR_IO;
+}
+
+enum err shelf_cut(struct shelf *s, struct ledger *l, const char *name, uint64_t at)
+{
+	struct ledger_file *f = ledger_find(l, name);
+
+	if (f != NULL && f->fd < 0)
+		ledger_forget(f);
+	f = ledger_open(s, l, name, false, 0);
+	if (f == NULL)
+		return file_err(errno);
+	if (ftruncate(f->fd, (off_t)at) < 0 || fdatasync(f->fd) < 0)
+		return file_err(errno);
+	if (f->broken != OK && at <= f->lost)
+		f->broken = OK;
+	return OK;
+}
+
+static enum err write_all(int fd, struct bytes body)
+{
+	while (body.len > 0) {
+		ssize_t n = write(fd, body.at, body.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? file_err(errno) : ERR_IO;
+		body = bytes_of(body.at + n, body.len - (size_t)n);
+	}
+	return OK;
+}
+
+/* Beside the file, synced, renamed over it, and the directory synced (invariant 1). */
+static enum err put_beside(int directory, const char *leaf, struct bytes body)
+{
+	char beside[FILE_NAME_MAX + 8];
+
+	snprintf(beside, sizeof beside, ".%s.new", leaf);
+	int fd = openat(directory, beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+	if (fd < 0)
+		return file_err(errno);
+	enum err err = write_all(fd, body);
+	if (err == OK && fdatasync(fd) < 0)
+		err = file_err(errno);
+	close(fd);
+	if (err == OK && renameat(directory, beside, directory, leaf) < 0)
+		err = file_err(errno);
+	if (err != OK) {
+		unlinkat(directory, beside, 0);
+		return err;
+	}
+	return fsync(directory) == 0 ? OK : file_err(errno);
+}
+
+enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct bytes body)
+{
+	const char *leaf;
+	int directory = path_parent(s->root, name, true, &leaf);
+
+	if (directory < 0)
+		return file_err(errno);
+	ledger_forget_under(l, name); /* an open one is the old file's */
+	enum err err = put_beside(directory, leaf, body);
+	close(directory);
+	return err;
+}
+
+/* Gone for every later reader once it is renamed and that is synced; the rest is sweeping. */
+enum err shelf_drop(struct shelf *s, struct ledger *l, const char *name)
+{
+	const char *leaf;
+	char aside[FILE_NAME_MAX + 8];
+	int directory = path_parent(s->root, name, false, &leaf);
+	enum err err = OK;
+
+	if (directory < 0)
+		return errno == ENOENT ? OK : file_err(errno);
+	ledger_forget_under(l, name);
+	if (unlinkat(directory, leaf, 0) < 0) {
+		if (errno == EISDIR || errno == EPERM) {
+			snprintf(aside, sizeof aside, ".%s.old", leaf);
+			path_remove(directory, aside);
+			if (renameat(directory, leaf, directory, aside) < 0)
+				err = file_err(errno);
+			else if (fsync(directory) < 0)
+				err = file_err(errno);
+			path_remove(directory, aside);
+		} else if (errno != ENOENT) {
+			err = file_err(errno);
+		}
+	} else if (fsync(directory) < 0) {
+		err = file_err(errno);
+	}
+	close(directory);
+	return err;
+}
+
+enum err shelf_read(struct shelf *s, const char *name, uint64_t at, uint8_t *to, uint32_t len,
+		    uint32_t *got)
+{
+	const char *leaf;
+	int directory = path_parent(s->root, name, false, &leaf);
+	uint32_t have = 0;
+
+	if (directory < 0)
+		return file_err(errno);
+	int fd = openat(directory, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int why = errno;
+	close(directory);
+	if (fd < 0)
+		return file_err(why);
+	while (have < len) {
+		ssize_t n = pread(fd, to + have, len - have, (off_t)(at + have));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			why = errno;
+			close(fd);
+			return file_err(why);
+		}
+		if (n == 0)
+			break;
+		have += (uint32_t)n;
+	}
+	close(fd);
+	*got = have;
+	return OK;
+}

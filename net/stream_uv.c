@@ -1,0 +1,701 @@
+#include "net/stream_uv.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/must.h"
+#include "net/sockaddr.h"
+
+#define LISTENERS_MAX  4u
+#define BACKLOG        1024
+#define GATHER         8u     /* outputs of one turn that leave with one call */
+#define SILENT_AFTER_S 60     /* an idle stream asks then whether the peer is there */
+#define UNACKED_MAX_MS 30000u /* what the peer does not take for so long ends the stream */
+#define BUCKETS_FIRST  64u
+
+enum stream_state { STREAM_DIALLING, STREAM_OPEN, STREAM_FLUSHING, STREAM_CLOSING };
+
+struct stream {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
+	struct streams *all;
+	struct stream *next;  /* in its bucket */
+	struct stream *dirty; /* has gathered output; the list ends with itself */
+	uint64_t conn;
+	enum stream_state state;
+	enum err err; /* CLOSED: why */
+	bool silent;  /* nothing is told of it any more */
+	uint32_t gathered;
+	uv_buf_t gather[GATHER];
+	union {
+		uv_connect_t connect;
+		uv_shutdown_t shutdown;
+	};
+};
+
+struct write {
+	uv_write_t request;
+	uint8_t bytes[];
+};
+
+struct listener {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
+	struct streams *all;
+	enum door door;
+};
+
+struct streams {
+	uv_loop_t *loop;
+	struct addr from;
+	struct sink sink;
+	struct listener listener[LISTENERS_MAX];
+	uint32_t listeners;
+	uint32_t handles; /* not yet closed */
+	bool closing;
+	uv_timer_t patience; /* closing */
+	uint64_t last_conn;  /* accepted */
+	struct stream **bucket;
+	uint32_t buckets; /* a power of two */
+	struct stream *dirty;
+	struct stream_counts counts;
+	char local[sizeof((struct sockaddr_un *)NULL)->sun_path];
+	uint8_t input[INPUT_MAX];
+};
+
+/* The table. */
+
+static struct stream **bucket_of(const struct streams *s, uint64_t conn)
+{
+	return &s->bucket[(conn ^ (conn >> 32)) & (s->buckets - 1)];
+}
+
+static struct stream *table_find(const struct streams *s, uint64_t conn)
+{
+	struct stream *st = *bucket_of(s, conn);
+
+	while (st != NULL && st->conn != conn)
+		st = st->next;
+	return st;
+}
+
+static void table_grow(struct streams *s)
+{
+	struct stream **old = s->bucket;
+	uint32_t count = s->buckets;
+
+	s->buckets = count == 0 ? BUCKETS_FIRST : count * 2;
+	s->bucket = calloc(s->buckets, sizeof(struct stream *));
+	must(s->bucket != NULL);
+	for (uint32_t i = 0; i < count; i++) {
+		while (old[i] != NULL) {
+			struct stream *st = old[i];
+			struct stream **to = bucket_of(s, st->conn);
+
+			old[i] = st->next;
+			st->next = *to;
+			*to = st;
+		}
+	}
+	free(old);
+}
+
+static void table_add(struct streams *s, struct stream *st)
+{
+	must(table_find(s, st->conn) == NULL);
+	if (s->counts.open >= s->buckets)
+		table_grow(s);
+	struct stream **to = bucket_of(s, st->conn);
+	st->next = *to;
+	*to = st;
+	s->counts.open++;
+}
+
+static void table_remove(struct streams *s, struct stream *st)
+{
+	struct stream **at = bucket_of(s, st->conn);
+
+	while (*at != st)
+		at = &(*at)->next;
+	*at = st->next;
+	must(s->counts.open > 0);
+	s->counts.open--;
+}
+
+/* The end of things. */
+
+static void handle_gone(struct streams *s)
+{
+	must(s->handles > 0);
+	if (--s->handles > 0 || !s->closing)
+		return;
+	must(s->counts.open == 0);
+	free(s->bucket);
+	free(s);
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+	handle_gone(handle->data);
+}
+
+/* Nobody is left to wait for. */
+static void patience_over(struct streams *s)
+{
+	if (s->closing && s->counts.open == 0 && !uv_is_closing((uv_handle_t *)&s->patience))
+		uv_close((uv_handle_t *)&s->patience, timer_closed);
+}
+
+static void stream_closed(uv_handle_t *handle)
+{
+	struct stream *st = handle->data;
+	struct streams *s = st->all;
+	struct event e = {.kind = EVENT_CLOSED};
+
+	must(st->state == STREAM_CLOSING);
+	e.stream.conn = st->conn;
+	e.stream.err = st->err;
+	bool tell = !st->silent && !s->closing;
+	table_remove(s, st);
+	free(st);
+	if (tell)
+		sink_tell(&s->sink, &e);
+	patience_over(s);
+	handle_gone(s);
+}
+
+static void undirty(struct stream *st)
+{
+	struct streams *s = st->all;
+	struct stream **at = &s->dirty;
+
+	if (st->gathered == 0)
+		return;
+	while (*at != st)
+		at = &(*at)->dirty;
+	*at = st->dirty;
+	st->gathered = 0;
+}
+
+static void stream_end(struct stream *st, enum err err)
+{
+	if (st->state == STREAM_CLOSING)
+		return;
+	undirty(st);
+	st->state = STREAM_CLOSING;
+	st->err = err;
+	uv_close(&st->handle, stream_closed);
+}
+
+/* Input. */
+
+static void input_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	struct stream *st = handle->data;
+
+	(void)suggested;
+	*out = uv_buf_init((char *)st->all->input, sizeof st->all->input);
+}
+
+static void input_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct stream *st = stream->data;
+	struct event e = {.kind = EVENT_INPUT};
+
+	if (n == 0 || st->state == STREAM_CLOSING)
+		return;
+	if (n == UV_EOF && st->state == STREAM_FLUSHING) {
+		uv_read_stop(stream); /* it said its last word; ours are still on their way */
+		return;
+	}
+	if (n < 0) {
+		stream_end(st, n == UV_EOF ? ERR_CLOSED : socket_err((int)-n));
+		return;
+	}
+	if (st->state == STREAM_FLUSHING || st->all->closing)
+		return; /* read only so that closing does not become a reset that eats our last words */
+	e.stream.conn = st->conn;
+	e.stream.body = bytes_of(buf->base, (size_t)n);
+	sink_tell(&st->all->sink, &e);
+}
+
+static struct stream *stream_make(struct streams *s, bool local)
+{
+	struct stream *st = calloc(1, sizeof *st);
+
+	must(st != NULL);
+	st->all = s;
+	s->handles++;
+	if (local)
+		uv_pipe_init(s->loop, &st->pipe, 0);
+	else
+		uv_tcp_init(s->loop, &st->tcp);
+	st->handle.data = st;
+	return st;
+}
+
+static void stream_begin(struct stream *st)
+{
+	unsigned int unacked = UNACKED_MAX_MS;
+	int fd;
+
+	st->state = STREAM_OPEN;
+	if (st->handle.type == UV_TCP) {
+		uv_tcp_nodelay(&st->tcp, 1);
+		uv_tcp_keepalive(&st->tcp, 1, SILENT_AFTER_S);
+		if (uv_fileno(&st->handle, &fd) == 0)
+			(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked,
+					 sizeof unacked);
+	}
+	int bad = uv_read_start(&st->stream, input_room, input_came);
+	must(bad == 0);
+}
+
+/* Listening. */
+
+/* A stream that was never in the table. */
+static void unknown_closed(uv_handle_t *handle)
+{
+	struct stream *st = handle->data;
+	struct streams *s = st->all;
+
+	free(st);
+	handle_gone(s);
+}
+
+/* Who is at the other end, as the kernel vouches for it. False when it already went away. */
+static bool identify(struct stream *st, enum door door, struct event *e)
+{
+	union sockaddr_any from = {0};
+	int len = sizeof from;
+	struct ucred cred = {0};
+	socklen_t cred_len = sizeof cred;
+	int fd;
+
+	if (door == DOOR_LOCAL) {
+		if (uv_fileno(&st->handle, &fd) != 0 ||
+		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) < 0)
+			return false;
+		e->stream.uid = cred.uid;
+		return true;
+	}
+	if (uv_tcp_getpeername(&st->tcp, &from.any, &len) != 0)
+		return false;
+	e->stream.from = sockaddr_get(&from.any);
+	return true;
+}
+
+static void somebody_came(uv_stream_t *stream, int status)
+{
+	struct listener *l = stream->data;
+	struct streams *s = l->all;
+	struct event e = {.kind = EVENT_ACCEPTED};
+
+	if (status < 0) {
+		s->counts.turned_away++;
+		return;
+	}
+	struct stream *st = stream_make(s, l->door == DOOR_LOCAL);
+	if (uv_accept(stream, &st->stream) != 0 || s->counts.open >= LINKS_MAX ||
+	    !identify(st, l->door, &e)) {
+		s->counts.turned_away++;
+		uv_close(&st->handle, unknown_closed);
+		return;
+	}
+	st->conn = ++s->last_conn;
+	table_add(s, st);
+	s->counts.accepted++;
+	stream_begin(st);
+	e.stream.conn = st->conn;
+	e.stream.door = l->door;
+	sink_tell(&s->sink, &e);
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+	struct listener *l = handle->data;
+
+	handle_gone(l->all);
+}
+
+static struct listener *listener_make(struct streams *s, enum door door)
+{
+	must(s->listeners < LISTENERS_MAX);
+	struct listener *l = &s->listener[s->listeners++];
+
+	l->all = s;
+	l->door = door;
+	s->handles++;
+	if (door == DOOR_LOCAL)
+		uv_pipe_init(s->loop, &l->pipe, 0);
+	else
+		uv_tcp_init(s->loop, &l->tcp);
+	l->handle.data = l;
+	return l;
+}
+
+/* The port is ours from now on; who comes waits in the kernel until streams_start. */
+static int listen_now(struct listener *l)
+{
+	int fd;
+	int bad = uv_fileno(&l->handle, &fd);
+
+	if (bad != 0)
+		return -bad;
+	return listen(fd, BACKLOG) < 0 ? errno : 0;
+}
+
+int streams_listen(struct streams *s, enum door door, struct addr *at)
+{
+	union sockaddr_any where;
+	int len = (int)sockaddr_put(*at, &where);
+	struct listener *l = listener_make(s, door);
+
+	must(len > 0);
+	int bad = uv_tcp_bind(&l->tcp, &where.any, at->family == ADDR_V6 ? UV_TCP_IPV6ONLY : 0);
+	if (bad == 0) /* a port in use may show only here */
+		bad = uv_tcp_getsockname(&l->tcp, &where.any, &len);
+	if (bad != 0)
+		return -bad;
+	*at = addr_with_port(*at, sockaddr_get(&where.any).port);
+	return listen_now(l);
+}
+
+/* Nobody listens at a socket that a killed node left behind. */
+static int local_replace(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : errno;
+	if (!S_ISSOCK(st.st_mode))
+		return EEXIST;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return errno;
+	strncpy(to.sun_path, path, sizeof to.sun_path - 1);
+	int bad = connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
+	close(fd);
+	if (bad != ECONNREFUSED)
+		return bad == ENOENT ? 0 : EADDRINUSE;
+	return unlink(path) < 0 && errno != ENOENT ? errno : 0;
+}
+
+static void local_rights(const char *path)
+{
+	const struct group *group = geteuid() == 0 ? getgrnam("witan") : NULL;
+
+	if (group != NULL)
+		(void)!chown(path, (uid_t)-1, group->gr_gid);
+	(void)chmod(path, 0660);
+}
+
+int streams_listen_local(struct streams *s, const char *path)
+{
+	if (strlen(path) >= sizeof s->local)
+		return ENAMETOOLONG;
+	int bad = local_replace(path);
+	if (bad != 0)
+		return bad;
+	struct listener *l = listener_make(s, DOOR_LOCAL);
+	mode_t mask = umask(0177); /* nobody slips in before the rights stand */
+	bad = -uv_pipe_bind(&l->pipe, path);
+	umask(mask);
+	if (bad == 0)
+		bad = listen_now(l);
+	if (bad != 0)
+		return bad;
+	strcpy(s->local, path);
+	local_rights(path);
+	return 0;
+}
+
+void streams_start(struct streams *s)
+{
+	for (uint32_t i = 0; i < s->listeners; i++) {
+		int bad = uv_listen(&s->listener[i].stream, BACKLOG, somebody_came);
+
+		must(bad == 0);
+	}
+}
+
+/* Dialling. */
+
+static void dial_told(struct stream *st, enum err err, bool later)
+{
+	struct event e = {.kind = EVENT_DIALED};
+
+	e.stream.conn = st->conn;
+	e.stream.err = err;
+	if (later)
+		sink_later(&st->all->sink, &e);
+	else
+		sink_tell(&st->all->sink, &e);
+}
+
+static void dial_failed(struct stream *st, enum err err, bool later)
+{
+	st->silent = true;
+	stream_end(st, err);
+	dial_told(st, err, later);
+}
+
+static void dialled(uv_connect_t *request, int status)
+{
+	struct stream *st = request->data;
+
+	if (st->state != STREAM_DIALLING)
+		return;
+	if (st->all->closing) {
+		stream_end(st, ERR_CLOSED);
+	} else if (status < 0) {
+		dial_failed(st, socket_err(-status), false);
+	} else {
+		stream_begin(st);
+		dial_told(st, OK, false);
+	}
+}
+
+/* From our private address where that is of the same family, so that peers see us by the name they know. The kernel
+ * picks the port when it connects, so that a thousand peers do not use up the ports. */
+static void dial_source(struct stream *st, struct addr to)
+{
+	union sockaddr_any from;
+	int one = 1;
+	int fd;
+
+	if (st->all->from.family != to.family || uv_fileno(&st->handle, &fd) != 0)
+		return;
+	socklen_t len = sockaddr_put(addr_with_port(st->all->from, 0), &from);
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+	(void)bind(fd, &from.any, len);
+}
+
+void stream_dial(struct streams *s, uint64_t conn, struct addr to)
+{
+	union sockaddr_any where;
+	struct stream *st;
+
+	must(conn > s->last_conn);
+	must(to.family != ADDR_NONE);
+	st = stream_make(s, false);
+	st->conn = conn;
+	st->state = STREAM_DIALLING;
+	table_add(s, st);
+	s->counts.dialled++;
+	sockaddr_put(to, &where);
+	st->connect.data = st;
+	if (s->counts.open > LINKS_MAX) {
+		dial_failed(st, ERR_FULL, true);
+		return;
+	}
+	int fd = socket(where.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int bad = fd < 0 ? -errno : uv_tcp_open(&st->tcp, fd);
+	if (bad == 0) {
+		dial_source(st, to);
+		bad = uv_tcp_connect(&st->connect, &st->tcp, &where.any, dialled);
+	}
+	if (bad != 0)
+		dial_failed(st, socket_err(-bad), true);
+}
+
+/* Output. */
+
+static void written(uv_write_t *request, int status)
+{
+	struct stream *st = request->handle->data;
+
+	free(request->data);
+	if (status < 0 && status != UV_ECANCELED)
+		stream_end(st, socket_err(-status));
+}
+
+/* What the kernel did not take is copied and waits. */
+static void write_rest(struct stream *st, size_t done, size_t total)
+{
+	size_t left = total - done;
+
+	if (left == 0)
+		return;
+	if (uv_stream_get_write_queue_size(&st->stream) + left > CHANNEL_QUEUE_MAX) {
+		st->all->counts.overflowed++;
+		stream_end(st, ERR_FULL);
+		return;
+	}
+	struct write *w = malloc(sizeof *w + left);
+	must(w != NULL);
+	size_t to = 0;
+	for (uint32_t i = 0; i < st->gathered; i++) {
+		uv_buf_t b = st->gather[i];
+
+		if (done >= b.len) {
+			done -= b.len;
+			continue;
+		}
+		memcpy(w->bytes + to, b.base + done, b.len - done);
+		to += b.len - done;
+		done = 0;
+	}
+	must(to == left);
+	uv_buf_t rest = uv_buf_init((char *)w->bytes, (unsigned int)left);
+	w->request.data = w;
+	if (uv_write(&w->request, &st->stream, &rest, 1, written) != 0) {
+		free(w);
+		stream_end(st, ERR_CLOSED);
+	}
+}
+
+static void gather_write(struct stream *st)
+{
+	size_t total = 0;
+	int done = 0;
+
+	for (uint32_t i = 0; i < st->gathered; i++)
+		total += st->gather[i].len;
+	if (uv_stream_get_write_queue_size(&st->stream) == 0) {
+		done = uv_try_write(&st->stream, st->gather, st->gathered);
+		if (done == UV_EAGAIN)
+			done = 0;
+	}
+	if (done < 0)
+		stream_end(st, socket_err(-done));
+	else
+		write_rest(st, (size_t)done, total);
+}
+
+void stream_output(struct streams *s, uint64_t conn, struct bytes body)
+{
+	struct stream *st = table_find(s, conn);
+
+	if (st == NULL || body.len == 0 || st->state != STREAM_OPEN)
+		return;
+	if (st->gathered == GATHER) {
+		gather_write(st);
+		if (st->state != STREAM_OPEN)
+			return;
+		undirty(st);
+	}
+	if (st->gathered == 0) {
+		st->dirty = s->dirty;
+		s->dirty = st;
+	}
+	st->gather[st->gathered++] = uv_buf_init((char *)body.at, (unsigned int)body.len);
+}
+
+static void flushed(uv_shutdown_t *request, int status)
+{
+	struct stream *st = request->handle->data;
+
+	(void)status;
+	stream_end(st, OK);
+}
+
+static void flush_and_close(struct stream *st)
+{
+	st->state = STREAM_FLUSHING;
+	if (uv_shutdown(&st->shutdown, &st->stream, flushed) != 0)
+		stream_end(st, OK);
+}
+
+void stream_hangup(struct streams *s, uint64_t conn)
+{
+	struct stream *st = table_find(s, conn);
+
+	if (st == NULL)
+		return;
+	if (st->gathered > 0) {
+		gather_write(st);
+		undirty(st);
+	}
+	if (st->state == STREAM_DIALLING)
+		stream_end(st, OK);
+	else if (st->state == STREAM_OPEN)
+		flush_and_close(st);
+}
+
+void stream_flush(struct streams *s)
+{
+	while (s->dirty != NULL) {
+		struct stream *st = s->dirty;
+
+		gather_write(st);
+		undirty(st); /* nothing to do when gather_write ended it */
+	}
+}
+
+/* The table itself. */
+
+struct streams *streams_open(uv_loop_t *loop, struct addr from, struct sink sink)
+{
+	struct streams *s = calloc(1, sizeof *s);
+
+	must(s != NULL);
+	s->loop = loop;
+	s->from = from;
+	s->sink = sink;
+	uv_timer_init(loop, &s->patience);
+	s->patience.data = s;
+	s->handles = 1;
+	table_grow(s);
+	return s;
+}
+
+struct stream_counts streams_counts(const struct streams *s)
+{
+	return s->counts;
+}
+
+static void each_stream(struct streams *s, void (*act)(struct stream *st))
+{
+	for (uint32_t i = 0; i < s->buckets; i++)
+		for (struct stream *st = s->bucket[i]; st != NULL; st = st->next)
+			act(st);
+}
+
+static void end_softly(struct stream *st)
+{
+	if (st->state == STREAM_DIALLING)
+		stream_end(st, ERR_CLOSED);
+	else if (st->state == STREAM_OPEN)
+		flush_and_close(st);
+}
+
+static void end_now(struct stream *st)
+{
+	stream_end(st, ERR_CLOSED);
+}
+
+static void patience_ended(uv_timer_t *timer)
+{
+	struct streams *s = timer->data;
+
+	each_stream(s, end_now);
+}
+
+void streams_close(struct streams *s)
+{
+	stream_flush(s);
+	s->closing = true;
+	for (uint32_t i = 0; i < s->listeners; i++)
+		uv_close(&s->listener[i].handle, listener_closed);
+	if (s->local[0] != 0)
+		(void)unlink(s->local);
+	each_stream(s, end_softly);
+	uv_timer_start(&s->patience, patience_ended, EXIT_FLUSH_MS, 0);
+	patience_over(s);
+}
