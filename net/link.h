@@ -47,13 +47,13 @@ struct links_config {
 };
 
 struct links_counts {
-	uint64_t streams;       /* now */
-	uint64_t dialled;       /* since start, as all below */
+	uint64_t streams; /* now */
+	uint64_t dialled; /* since start, as all below */
 	uint64_t accepted;
-	uint64_t opened;        /* handshakes that ended well */
-	uint64_t failed;        /* that did not */
+	uint64_t opened; /* handshakes that ended well */
+	uint64_t failed; /* that did not */
 	uint64_t timed_out;
-	uint64_t crowded_out;   /* strangers' handshakes dropped for newer ones */
+	uint64_t crowded_out; /* strangers' handshakes dropped for newer ones */
 	uint64_t frames_in;
 	uint64_t frames_out;
 	uint64_t refused_type;  /* frames whose sender may not send them, or of an unknown type */
