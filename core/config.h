@@ -124,7 +124,7 @@ enum { PLAIN = 0, SAME = 1, RELOAD = 2, SECRET = 4 };
 
 enum config_discovery { DISCOVER_MULTICAST = 1, DISCOVER_STATIC = 2, DISCOVER_NONE = 4 };
 enum config_store { CONFIG_STORE_EMBEDDED };
-enum config_on_lost { ON_LOST_RESTART, ON_LOST_FAIL, ON_LOST_HOLD };
+enum config_on_lost { CONFIG_ON_LOST_RESTART, CONFIG_ON_LOST_FAIL, CONFIG_ON_LOST_HOLD };
 enum config_in_process { IN_PROCESS_AUTO, IN_PROCESS_YES, IN_PROCESS_NO };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 

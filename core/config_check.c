@@ -230,7 +230,7 @@ void config_socket(const struct config *c, char out[CONFIG_SOCKET_MAX + 1])
 	if (c->socket[0])
 		(void)snprintf(out, CONFIG_SOCKET_MAX + 1, "%s", c->socket);
 	else if (c->data_dir[0])
-		(void)snprintf(out, CONFIG_SOCKET_MAX + 1, "%.99s/socket", c->data_dir);
+		(void)snprintf(out, CONFIG_SOCKET_MAX + 1, "%.100s/socket", c->data_dir);
 	else
 		(void)snprintf(out, CONFIG_SOCKET_MAX + 1, "/run/witan/%s.sock", role_word(c));
 }

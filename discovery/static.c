@@ -187,9 +187,11 @@ void static_joined(struct statics *s, struct addr a, struct id id, uint64_t now_
 			if (!addr_same(d->addr[k], a))
 				continue;
 			/* A name that stands for many, ourselves among them, is still to be asked. */
-			d->self = self && d->plain;
+			d->self = d->self || (self && d->plain);
+			if (self)
+				continue;
 			d->joined = true;
-			if (self || d->state == SEED_ASKING)
+			if (d->state == SEED_ASKING)
 				continue;
 			d->answered_us = now_us;
 			seed_wait(s, d, now_us);
