@@ -15,7 +15,8 @@ int keeper_main(int argc, char **argv);
 
 /* A connected, non-blocking, close-on-exec stream socket to the keeper of data directory `root`, which is started from
  * `program` (the path of this very binary; NULL: /proc/self/exe) when none listens. Blocks for a few milliseconds at
- * most. Negative errno when it can not be done. */
+ * most. Negative errno when it can not be done. A keeper that is just ending still takes a call, which then falls before
+ * it is answered: call again. */
 int keeper_connect(const char *root, const char *program, const char *node, const char *user);
 
 #endif

@@ -73,6 +73,7 @@ struct keeper_said {
 			uint64_t born_us; /* CLOCK_BOOTTIME at the keeper's start */
 			uint64_t lease_ends_us;
 			uint32_t count; /* of HOLDS and EXITED just told */
+			int32_t pid;    /* the keeper's own */
 		} whole;
 		struct {
 			const char *why;
