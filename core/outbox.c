@@ -170,18 +170,16 @@ static const char *const *keep_list(struct outbox *o, const char *const *from)
 
 static struct spawn keep_spawn(struct outbox *o, const struct spawn *from)
 {
-	return (struct spawn){
-		.token = from->token,
-		.argv = keep_list(o, from->argv),
-		.env = keep_list(o, from->env),
-		.directory = keep_str(o, from->directory),
-		.user = keep_str(o, from->user),
-		.out = keep_str(o, from->out),
-		.err = keep_str(o, from->err),
-		.cgroup = keep_str(o, from->cgroup),
-		.max_output = from->max_output,
-		.fresh = from->fresh,
-	};
+	struct spawn spawn = *from;
+
+	spawn.argv = keep_list(o, from->argv);
+	spawn.env = keep_list(o, from->env);
+	spawn.directory = keep_str(o, from->directory);
+	spawn.user = keep_str(o, from->user);
+	spawn.out = keep_str(o, from->out);
+	spawn.err = keep_str(o, from->err);
+	spawn.cgroup = keep_str(o, from->cgroup);
+	return spawn;
 }
 
 static struct tell keep_tell(struct outbox *o, const struct tell *from)
