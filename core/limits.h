@@ -97,7 +97,7 @@
 #define INTERFACES_MAX    64u   /* network interfaces of a machine, one line for each address */
 #define MULTICAST_DOORS   16u   /* interfaces that beacons use */
 #define REMOVE_DEPTH_MAX  64u   /* open directories while a tree is removed */
-#define REMOVE_ROUNDS_MAX 1024u /* trees deeper than that are removed in so many rounds at most */
+#define REMOVE_MOVES_MAX  4096u       /* pieces of a deeper tree that are moved up to be removed */
 #define EXIT_FLUSH_MS     500u  /* how long the last bytes may take to go out when the node ends */
 
 /* Store. */

@@ -48,11 +48,22 @@ int path_parent(int root, const char *name, bool make, const char **leaf)
 	return here;
 }
 
-/* One entry that is no directory, or an empty one, goes at once; else its own entries go first. Depth costs one open
- * directory each, so it is bounded: deeper trees (a job may make any) are moved up to `top` and end there. */
-static void remove_entry(int top, int directory, const char *name, uint32_t depth);
+/* A tree that goes. Depth costs one open directory each, so it is bounded: what lies deeper (a job may make any tree) is
+ * moved up beside it, and goes then. */
+struct removal {
+	int top;
+	uint32_t moved;
+};
 
-static void remove_within(int top, int directory, uint32_t depth)
+static char *moved_name(uint32_t number, char name[32])
+{
+	snprintf(name, 32, ".%u.old", number);
+	return name;
+}
+
+static void remove_entry(struct removal *r, int directory, const char *name, uint32_t depth);
+
+static void remove_within(struct removal *r, int directory, uint32_t depth)
 {
 	int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
 	DIR *list = copy < 0 ? NULL : fdopendir(copy);
@@ -66,39 +77,41 @@ static void remove_within(int top, int directory, uint32_t depth)
 	rewinddir(list);
 	while ((entry = readdir(list)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_entry(top, directory, entry->d_name, depth);
+			remove_entry(r, directory, entry->d_name, depth);
 	closedir(list);
 }
 
-static void remove_entry(int top, int directory, const char *name, uint32_t depth)
+static void remove_entry(struct removal *r, int directory, const char *name, uint32_t depth)
 {
+	char aside[32];
+
 	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
 		return;
 	if (unlinkat(directory, name, AT_REMOVEDIR) == 0)
 		return;
 	if (depth == REMOVE_DEPTH_MAX) {
-		/* Fails when one of that name was moved up before: it is moved in the next round. */
-		(void)renameat(directory, name, top, ".deep");
+		if (r->moved < REMOVE_MOVES_MAX &&
+		    renameat(directory, name, r->top, moved_name(r->moved, aside)) == 0)
+			r->moved++;
 		return;
 	}
 	int within = openat(directory, name, DIRECTORY);
 	if (within < 0)
 		return;
 	(void)fchmod(within, 0700);
-	remove_within(top, within, depth + 1);
+	remove_within(r, within, depth + 1);
 	close(within);
 	(void)unlinkat(directory, name, AT_REMOVEDIR);
 }
 
 void path_remove(int directory, const char *leaf)
 {
-	for (uint32_t round = 0; round < REMOVE_ROUNDS_MAX; round++) {
-		remove_entry(directory, directory, leaf, 0);
-		remove_entry(directory, directory, ".deep", 0);
-		if (faccessat(directory, leaf, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-		    faccessat(directory, ".deep", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			return;
-	}
+	struct removal r = {.top = directory};
+	char aside[32];
+
+	remove_entry(&r, directory, leaf, 0);
+	for (uint32_t i = 0; i < r.moved; i++)
+		remove_entry(&r, directory, moved_name(i, aside), 0);
 }
 
 static bool is_ours(const char *name)
