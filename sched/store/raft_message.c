@@ -1,6 +1,7 @@
 #include "sched/store/raft_message.h"
 
 #include "core/must.h"
+#include "sched/store/voters.h"
 
 static uint32_t own_fields(const struct message *m)
 {
@@ -146,7 +147,7 @@ static struct entry get_entry(struct unpack *u)
 	if (unpack_err(u) != OK)
 		return e;
 	unpack_rest(u, n - 3);
-	if (kind < ENTRY_NOOP || kind > ENTRY_VOTERS)
+	if (!entry_is_whole(kind, e.body))
 		unpack_refuse(u, ERR_MALFORMED);
 	e.kind = (enum entry_kind)kind;
 	return e;

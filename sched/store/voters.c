@@ -119,6 +119,14 @@ enum err voters_get(struct bytes packed, struct voters *out)
 	return unpack_err(&u);
 }
 
+bool entry_is_whole(uint8_t kind, struct bytes body)
+{
+	struct voters v;
+
+	return kind == ENTRY_NOOP || kind == ENTRY_BATCH ||
+	       (kind == ENTRY_VOTERS && voters_get(body, &v) == OK);
+}
+
 /* ---- the wish ---- */
 
 static const struct sitter *sitter_of(const struct sitter *s, uint32_t count, struct id node)

@@ -12,6 +12,7 @@
 #include "core/bytes.h"
 #include "core/id.h"
 #include "core/limits.h"
+#include "sched/store/log.h"
 
 struct seat {
 	struct id
@@ -40,6 +41,8 @@ bool voters_is_one_step(const struct voters *a, const struct voters *b);
 
 MUST_USE enum err voters_put(const struct voters *v, struct buffer *out);
 MUST_USE enum err voters_get(struct bytes packed, struct voters *out);
+/* A known kind of entry, and when it is a set, a good one: asked of everything from disk and wire. */
+bool entry_is_whole(uint8_t kind, struct bytes body);
 
 /* What the leader knows of one node that could sit, or sits. */
 struct sitter {

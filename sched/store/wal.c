@@ -7,6 +7,7 @@
 
 #include "core/must.h"
 #include "sched/store/crc.h"
+#include "sched/store/voters.h"
 
 static const uint8_t magic[8] = {'w', 'i', 't', 'a', 'n', 'w', 'a', 'l'};
 
@@ -329,7 +330,7 @@ static enum err take_entry(struct reader *r, const struct wal_record *record, si
 	e.term = get_u64(record->body.at + 8);
 	e.kind = (enum entry_kind)record->body.at[16];
 	e.body = bytes_of(record->body.at + 17, record->body.len - 17);
-	if (e.kind < ENTRY_NOOP || e.kind > ENTRY_VOTERS || e.index == 0)
+	if (!entry_is_whole(record->body.at[16], e.body) || e.index == 0)
 		return damaged(r, "an entry of unknown kind", at);
 	if (e.index <= r->base) {
 		log_reset(log, r->base, r->base_term);
