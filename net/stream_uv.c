@@ -1,80 +1,21 @@
 #include "net/stream_uv.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "core/must.h"
 #include "net/sockaddr.h"
+#include "net/stream_parts_uv.h"
 
-#define LISTENERS_MAX  4u
-#define BACKLOG        1024
-#define GATHER         8u     /* outputs of one turn that leave with one call */
 #define SILENT_AFTER_S 60     /* an idle stream asks then whether the peer is there */
 #define UNACKED_MAX_MS 30000u /* what the peer does not take for so long ends the stream */
 #define BUCKETS_FIRST  64u
 
-enum stream_state { STREAM_DIALLING, STREAM_OPEN, STREAM_FLUSHING, STREAM_CLOSING };
-
-struct stream {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	};
-	struct streams *all;
-	struct stream *next;  /* in its bucket */
-	struct stream *dirty; /* has gathered output; the list ends with itself */
-	uint64_t conn;
-	enum stream_state state;
-	enum err err; /* CLOSED: why */
-	bool silent;  /* nothing is told of it any more */
-	uint32_t gathered;
-	uv_buf_t gather[GATHER];
-	union {
-		uv_connect_t connect;
-		uv_shutdown_t shutdown;
-	};
-};
-
 struct write {
 	uv_write_t request;
 	uint8_t bytes[];
-};
-
-struct listener {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	};
-	struct streams *all;
-	enum door door;
-};
-
-struct streams {
-	uv_loop_t *loop;
-	struct addr from;
-	struct sink sink;
-	struct listener listener[LISTENERS_MAX];
-	uint32_t listeners;
-	uint32_t handles; /* not yet closed */
-	bool closing;
-	uv_timer_t patience; /* closing */
-	uint64_t last_conn;  /* accepted */
-	struct stream **bucket;
-	uint32_t buckets; /* a power of two */
-	struct stream *dirty;
-	struct stream_counts counts;
-	char local[sizeof((struct sockaddr_un *)NULL)->sun_path];
-	uint8_t input[INPUT_MAX];
 };
 
 /* The table. */
@@ -125,6 +66,12 @@ static void table_add(struct streams *s, struct stream *st)
 	s->counts.open++;
 }
 
+void stream_adopt(struct stream *st, uint64_t conn)
+{
+	st->conn = conn;
+	table_add(st->all, st);
+}
+
 static void table_remove(struct streams *s, struct stream *st)
 {
 	struct stream **at = bucket_of(s, st->conn);
@@ -138,7 +85,7 @@ static void table_remove(struct streams *s, struct stream *st)
 
 /* The end of things. */
 
-static void handle_gone(struct streams *s)
+void streams_handle_gone(struct streams *s)
 {
 	must(s->handles > 0);
 	if (--s->handles > 0 || !s->closing)
@@ -150,7 +97,7 @@ static void handle_gone(struct streams *s)
 
 static void timer_closed(uv_handle_t *handle)
 {
-	handle_gone(handle->data);
+	streams_handle_gone(handle->data);
 }
 
 /* Nobody is left to wait for. */
@@ -175,7 +122,7 @@ static void stream_closed(uv_handle_t *handle)
 	if (tell)
 		sink_tell(&s->sink, &e);
 	patience_over(s);
-	handle_gone(s);
+	streams_handle_gone(s);
 }
 
 static void undirty(struct stream *st)
@@ -233,7 +180,7 @@ static void input_came(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	sink_tell(&st->all->sink, &e);
 }
 
-static struct stream *stream_make(struct streams *s, bool local)
+struct stream *stream_make(struct streams *s, bool local)
 {
 	struct stream *st = calloc(1, sizeof *st);
 
@@ -248,7 +195,7 @@ static struct stream *stream_make(struct streams *s, bool local)
 	return st;
 }
 
-static void stream_begin(struct stream *st)
+void stream_begin(struct stream *st)
 {
 	unsigned int unacked = UNACKED_MAX_MS;
 	int fd;
@@ -263,175 +210,6 @@ static void stream_begin(struct stream *st)
 	}
 	int bad = uv_read_start(&st->stream, input_room, input_came);
 	must(bad == 0);
-}
-
-/* Listening. */
-
-/* A stream that was never in the table. */
-static void unknown_closed(uv_handle_t *handle)
-{
-	struct stream *st = handle->data;
-	struct streams *s = st->all;
-
-	free(st);
-	handle_gone(s);
-}
-
-/* Who is at the other end, as the kernel vouches for it. False when it already went away. */
-static bool identify(struct stream *st, enum door door, struct event *e)
-{
-	union sockaddr_any from = {0};
-	int len = sizeof from;
-	struct ucred cred = {0};
-	socklen_t cred_len = sizeof cred;
-	int fd;
-
-	if (door == DOOR_LOCAL) {
-		if (uv_fileno(&st->handle, &fd) != 0 ||
-		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) < 0)
-			return false;
-		e->stream.uid = cred.uid;
-		return true;
-	}
-	if (uv_tcp_getpeername(&st->tcp, &from.any, &len) != 0)
-		return false;
-	e->stream.from = sockaddr_get(&from.any);
-	return true;
-}
-
-static void somebody_came(uv_stream_t *stream, int status)
-{
-	struct listener *l = stream->data;
-	struct streams *s = l->all;
-	struct event e = {.kind = EVENT_ACCEPTED};
-
-	if (status < 0) {
-		s->counts.turned_away++;
-		return;
-	}
-	struct stream *st = stream_make(s, l->door == DOOR_LOCAL);
-	if (uv_accept(stream, &st->stream) != 0 || s->counts.open >= LINKS_MAX ||
-	    !identify(st, l->door, &e)) {
-		s->counts.turned_away++;
-		uv_close(&st->handle, unknown_closed);
-		return;
-	}
-	st->conn = ++s->last_conn;
-	table_add(s, st);
-	s->counts.accepted++;
-	stream_begin(st);
-	e.stream.conn = st->conn;
-	e.stream.door = l->door;
-	sink_tell(&s->sink, &e);
-}
-
-static void listener_closed(uv_handle_t *handle)
-{
-	struct listener *l = handle->data;
-
-	handle_gone(l->all);
-}
-
-static struct listener *listener_make(struct streams *s, enum door door)
-{
-	must(s->listeners < LISTENERS_MAX);
-	struct listener *l = &s->listener[s->listeners++];
-
-	l->all = s;
-	l->door = door;
-	s->handles++;
-	if (door == DOOR_LOCAL)
-		uv_pipe_init(s->loop, &l->pipe, 0);
-	else
-		uv_tcp_init(s->loop, &l->tcp);
-	l->handle.data = l;
-	return l;
-}
-
-/* The port is ours from now on; who comes waits in the kernel until streams_start. */
-static int listen_now(struct listener *l)
-{
-	int fd;
-	int bad = uv_fileno(&l->handle, &fd);
-
-	if (bad != 0)
-		return -bad;
-	return listen(fd, BACKLOG) < 0 ? errno : 0;
-}
-
-int streams_listen(struct streams *s, enum door door, struct addr *at)
-{
-	union sockaddr_any where;
-	int len = (int)sockaddr_put(*at, &where);
-	struct listener *l = listener_make(s, door);
-
-	must(len > 0);
-	int bad = uv_tcp_bind(&l->tcp, &where.any, at->family == ADDR_V6 ? UV_TCP_IPV6ONLY : 0);
-	if (bad == 0) /* a port in use may show only here */
-		bad = uv_tcp_getsockname(&l->tcp, &where.any, &len);
-	if (bad != 0)
-		return -bad;
-	*at = addr_with_port(*at, sockaddr_get(&where.any).port);
-	return listen_now(l);
-}
-
-/* Nobody listens at a socket that a killed node left behind. */
-static int local_replace(const char *path)
-{
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : errno;
-	if (!S_ISSOCK(st.st_mode))
-		return EEXIST;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return errno;
-	strncpy(to.sun_path, path, sizeof to.sun_path - 1);
-	int bad = connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
-	close(fd);
-	if (bad != ECONNREFUSED)
-		return bad == ENOENT ? 0 : EADDRINUSE;
-	return unlink(path) < 0 && errno != ENOENT ? errno : 0;
-}
-
-static void local_rights(const char *path)
-{
-	const struct group *group = geteuid() == 0 ? getgrnam("witan") : NULL;
-
-	if (group != NULL)
-		(void)!chown(path, (uid_t)-1, group->gr_gid);
-	(void)chmod(path, 0660);
-}
-
-int streams_listen_local(struct streams *s, const char *path)
-{
-	if (strlen(path) >= sizeof s->local)
-		return ENAMETOOLONG;
-	int bad = local_replace(path);
-	if (bad != 0)
-		return bad;
-	struct listener *l = listener_make(s, DOOR_LOCAL);
-	mode_t mask = umask(0177); /* nobody slips in before the rights stand */
-	bad = -uv_pipe_bind(&l->pipe, path);
-	umask(mask);
-	if (bad == 0)
-		bad = listen_now(l);
-	if (bad != 0)
-		return bad;
-	strcpy(s->local, path);
-	local_rights(path);
-	return 0;
-}
-
-void streams_start(struct streams *s)
-{
-	for (uint32_t i = 0; i < s->listeners; i++) {
-		int bad = uv_listen(&s->listener[i].stream, BACKLOG, somebody_came);
-
-		must(bad == 0);
-	}
 }
 
 /* Dialling. */
@@ -494,9 +272,8 @@ void stream_dial(struct streams *s, uint64_t conn, struct addr to)
 	must(conn > s->last_conn);
 	must(to.family != ADDR_NONE);
 	st = stream_make(s, false);
-	st->conn = conn;
 	st->state = STREAM_DIALLING;
-	table_add(s, st);
+	stream_adopt(st, conn);
 	s->counts.dialled++;
 	sockaddr_put(to, &where);
 	st->connect.data = st;
@@ -691,10 +468,7 @@ void streams_close(struct streams *s)
 {
 	stream_flush(s);
 	s->closing = true;
-	for (uint32_t i = 0; i < s->listeners; i++)
-		uv_close(&s->listener[i].handle, listener_closed);
-	if (s->local[0] != 0)
-		(void)unlink(s->local);
+	listeners_close(s);
 	each_stream(s, end_softly);
 	uv_timer_start(&s->patience, patience_ended, EXIT_FLUSH_MS, 0);
 	patience_over(s);
