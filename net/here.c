@@ -4,6 +4,7 @@
 #include "core/must.h"
 #include "discovery/discovery.h"
 #include "gossip/swim.h"
+#include "net/link.h"
 #include "net/node_parts.h"
 #include "sched/store.h"
 #include "sched/worker.h"
@@ -63,15 +64,11 @@ static void status(struct node *n, const struct event *e, struct outbox *outbox)
 {
 	static const char *const names[] = {"name",    "role",     "id",         "address",
 					    "cluster", "members",  "schedulers", "director",
-					    "epoch",   "+version", "+uptime_s",  "+dropped_packets",
-					    NULL};
+					    "epoch",   "+version", "+uptime_s",  NULL};
 	struct sheet s;
-	uint64_t dropped = 0;
 	struct peer director = director_of(n);
 	const struct facts *who = swim_facts(n->view[VIEW_ALL], director.id);
 
-	for (size_t i = 0; i < sizeof(n->dropped) / sizeof(*n->dropped); i++)
-		dropped += n->dropped[i];
 	sheet_init(&s, names, FRAME_MAX);
 	sheet_text(&s, n->facts.name);
 	sheet_text(&s, n->view[VIEW_SCHEDULERS] ? "scheduler" : "worker");
@@ -84,7 +81,6 @@ static void status(struct node *n, const struct event *e, struct outbox *outbox)
 	sheet_u64(&s, n->life.epoch.term);
 	sheet_text(&s, n->facts.version);
 	sheet_u64(&s, (n->now_us - n->life.began_us) / 1000000);
-	sheet_u64(&s, dropped);
 	answer_sheet(e, &s, outbox);
 	sheet_fini(&s);
 }
@@ -120,6 +116,7 @@ static void director(struct node *n, const struct event *e, struct outbox *outbo
 {
 	struct sheet s;
 
+	sheet_init(&s, store_sheet_names, FRAME_MAX);
 	store_sheet(n->store, n->now_us, &s);
 	answer_sheet(e, &s, outbox);
 	sheet_fini(&s);
@@ -138,9 +135,18 @@ static void metrics(struct node *n, const struct event *e, struct outbox *outbox
 {
 	struct buffer text;
 
+	metrics_set(&n->metrics, METRIC_MEMBERS_ALL, swim_size(n->view[VIEW_ALL]));
+	if (n->view[VIEW_SCHEDULERS])
+		metrics_set(&n->metrics, METRIC_MEMBERS_SCHEDULERS,
+			    swim_size(n->view[VIEW_SCHEDULERS]));
+	metrics_set(&n->metrics, METRIC_DIRECTOR, n->life.directing);
+	metrics_set(&n->metrics, METRIC_EPOCH_TERM, n->life.epoch.term);
+	metrics_set(&n->metrics, METRIC_LINKS, links_counts(n->links).streams);
 	buffer_init(&text, FRAME_MAX);
-	node_metrics(n, &text);
-	api_answer(e, EXIT_GOOD, buffer_bytes(&text), NULL, outbox);
+	if (metrics_print(&n->metrics, &text) == OK)
+		api_answer(e, EXIT_GOOD, buffer_bytes(&text), NULL, outbox);
+	else
+		api_answer(e, EXIT_OTHER, (struct bytes){0}, "the metrics are too long", outbox);
 	buffer_fini(&text);
 }
 

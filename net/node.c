@@ -11,8 +11,6 @@
 #include "net/api.h"
 #include "net/link.h"
 #include "net/node_parts.h"
-#include "net/seal.h"
-#include "net/strangers.h"
 #include "sched/director.h"
 #include "sched/store.h"
 #include "sched/worker.h"
@@ -71,8 +69,8 @@ static void send_datagram(struct node *n, enum view view, bool beacon, struct ad
 	struct buffer packet;
 
 	buffer_init(&packet, PACKET_MAX);
-	enum err err = beacon ? seal_put_beacon(n->seal, body, &packet)
-			      : seal_put(n->seal, view, body, &packet);
+	enum err err = beacon ? seal_put_beacon(&n->seal, body, &packet)
+			      : seal_put(&n->seal, view, body, &packet);
 	must(err == OK); /* cores keep to DATAGRAM_BODY_MAX */
 	enum door door = beacon                    ? DOOR_MULTICAST
 			 : view == VIEW_SCHEDULERS ? DOOR_SCHEDULERS
@@ -138,6 +136,7 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 	case EFFECT_DIAL:
 	case EFFECT_OUTPUT:
 	case EFFECT_HANGUP:
+	case EFFECT_PIPE:
 		outbox_pass(n->out, e);
 		break;
 	case EFFECT_SPAWN:
@@ -318,22 +317,38 @@ static void route_token(struct node *n, uint64_t *token, const struct event *e)
 	step(n, owner, e);
 }
 
+static enum metric dropped_metric(enum err err)
+{
+	if (err == ERR_VERSION)
+		return METRIC_DROPPED_VERSION;
+	if (err == ERR_FOREIGN)
+		return METRIC_DROPPED_FOREIGN;
+	if (err == ERR_KEY)
+		return METRIC_DROPPED_KEY;
+	if (err == ERR_FORGED)
+		return METRIC_DROPPED_FORGED;
+	if (err == ERR_REPLAYED)
+		return METRIC_DROPPED_REPLAYED;
+	if (err == ERR_FULL)
+		return METRIC_DROPPED_FULL;
+	return METRIC_DROPPED_SHORT;
+}
+
 static void open_packet(struct node *n, const struct event *e)
 {
 	struct sealed sealed;
 	bool beacon = e->packet.door == DOOR_MULTICAST;
 	enum view view = e->packet.door == DOOR_SCHEDULERS ? VIEW_SCHEDULERS : VIEW_ALL;
-	enum err err = beacon ? seal_open_beacon(n->seal, e->packet.body, &sealed)
-			      : seal_open(n->seal, view, e->packet.body, &sealed);
+	enum err err = beacon ? seal_open_beacon(&n->seal, e->packet.body, &sealed)
+			      : seal_open(&n->seal, view, e->packet.body, &sealed);
 
 	if (err) {
-		strangers_met(n->strangers, e->now_us, e->packet.from, err, n->tray);
+		strangers_met(&n->strangers, e->now_us, e->packet.from, err, n->tray);
 		node_carry(n, OWNER_NODE);
-		n->dropped[err]++;
+		metrics_add(&n->metrics, dropped_metric(err), 1);
 		return;
 	}
-	if (id_same(sealed.sender, n->identity->id))
-		return; /* our own beacon, come back by the loop */
+	metrics_add(&n->metrics, beacon ? METRIC_BEACONS_RECEIVED : METRIC_PACKETS_RECEIVED, 1);
 
 	struct event in = node_event(n, beacon ? EVENT_BEACON : EVENT_DATAGRAM);
 	if (beacon) {
@@ -444,7 +459,7 @@ static void route(struct node *n, const struct event *e)
 }
 
 /* Called by the link table, in the middle of its step: cores may take theirs, posts wait until it is done. */
-static void delivered(void *self, const struct event *e)
+void node_delivered(void *self, const struct event *e)
 {
 	route(self, e);
 }
@@ -463,7 +478,7 @@ static void settle(struct node *n)
 		}
 		struct effect e = n->post[posts++];
 		if (e.kind == EFFECT_UNLINK)
-			links_unlink(n->links, n->now_us, &e, n->out);
+			links_unlink(n->links, &e, n->out);
 		else
 			links_post(n->links, n->now_us, &e, n->out);
 	}

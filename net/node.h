@@ -18,12 +18,14 @@ struct node_start {
 	const struct keyring *keyring;   /* outlives the node */
 	const struct disk *disk;         /* used during node_open only */
 	uint64_t seed;
+	uint8_t random[32];       /* the kernel's: keys and nonces come of it */
 	uint8_t machine[16];      /* of /etc/machine-id */
 	uint8_t machine_boot[16]; /* of the kernel's boot id */
 	uint64_t now_us;
 	uint64_t wall_us;
-	const char *root; /* absolute data directory: what a child needs absolute paths for */
-	struct addr addr; /* chosen private address with port P */
+	const char *root;    /* absolute data directory: what a child needs absolute paths for */
+	struct cards *cards; /* NULL: the node's own; a simulator's nodes share theirs */
+	struct addr addr;    /* chosen private address with port P */
 };
 
 /* Reads what earlier lives left on the disk. On error nothing is left and `why` (200 bytes) holds a sentence. */

@@ -5,8 +5,11 @@
 
 #include "core/call.h"
 #include "core/facts.h"
+#include "core/metrics.h"
 #include "net/api.h"
 #include "net/node.h"
+#include "net/seal.h"
+#include "net/strangers.h"
 
 /* Whose step it is; and, in the highest byte of a token in flight, whose answer. */
 enum owner {
@@ -69,11 +72,13 @@ struct node {
 	struct worker *worker;     /* NULL when this node never runs jobs */
 
 	/* the wire's edge */
-	struct seal *seal;
+	struct seal seal;
 	struct links *links;
-	struct strangers *strangers;
+	struct strangers strangers;
 	struct api *api;
-	uint64_t dropped[32]; /* packets, by enum err */
+	struct cards *cards; /* facts, shared by the views */
+	bool own_cards;
+	struct metrics metrics;
 
 	/* one step */
 	struct outbox *tray; /* what the cores leave */
@@ -90,7 +95,8 @@ struct node {
 /* Carries out what was left in the tray since the last call, in the name of `owner`. */
 void node_carry(struct node *n, enum owner owner);
 struct event node_event(const struct node *n, enum event_kind kind);
-void node_metrics(const struct node *n, struct buffer *out);
+/* What the link table hands on. */
+void node_delivered(void *self, const struct event *e);
 
 /* life.c */
 void life_step(struct node *n, const struct event *e, struct outbox *outbox);

@@ -1,0 +1,419 @@
+/* Packets and streams.
+ *
+ * A packet may be lost, doubled, late. A stream keeps its order: what is due while the way is cut waits, and after
+ * STALL_US without getting through its sender gives up, as the doors' TCP does (user timeout); the other end learns of
+ * it when it next sends. A host whose power went says nothing at all. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/must.h"
+#include "test/sim/sim.h"
+
+#define STALL_US UINT64_C(5000000)
+#define LOOK_US  UINT64_C(50000) /* how often a stalled stream tries again */
+#define DIAL_US  UINT64_C(3000000)
+
+enum { ENDS = 2 };
+
+/* One end; end 1 of a local stream is the user's program. */
+struct end {
+	uint32_t host;
+	uint64_t life;
+	uint64_t conn;
+	bool open;
+	uint64_t due_us;     /* the last bytes sent from here arrive no earlier */
+	uint64_t sent;       /* pieces on their way from here, in order */
+	uint64_t passed;     /* of them, those that got through */
+	uint64_t stalled_us; /* since when nothing got through; 0: all flows */
+};
+
+struct stream {
+	struct end end[ENDS];
+	bool used;
+	bool local;
+	bool accepted;
+	enum door door;
+	uint64_t number; /* never the same twice */
+};
+
+static uint64_t delay(struct sim *s)
+{
+	return rng_between(&s->rng, s->delay_min_us, s->delay_max_us);
+}
+
+static bool is_cut(const struct sim *s, uint32_t from, uint32_t to)
+{
+	return from != to && s->cut[(size_t)from * (s->hosts + 1) + to];
+}
+
+void wire_cut(struct sim *s, uint32_t from, uint32_t to, bool cut)
+{
+	if (from && to)
+		s->cut[(size_t)from * (s->hosts + 1) + to] = cut;
+}
+
+static void packet_to(struct sim *s, struct host *from, struct host *to, const struct effect *e,
+		      uint16_t port)
+{
+	if (is_cut(s, from->index, to->index) || !to->node)
+		return;
+	if (rng_below(&s->rng, 1000) < s->loss_permille)
+		return;
+	uint32_t copies = 1 + (rng_below(&s->rng, 1000) < s->duplicate_permille);
+	for (uint32_t i = 0; i < copies; i++) {
+		s->packets++;
+		sim_later(s, delay(s),
+			  (struct happening){.kind = HAPPEN_PACKET,
+					     .host = to->index,
+					     .life = to->life,
+					     .a = e->send.door,
+					     .from = addr_with_port(from->addr, port),
+					     .bytes = sim_copy(e->send.body),
+					     .len = e->send.body.len});
+	}
+}
+
+void wire_packet(struct sim *s, struct host *from, const struct effect *e)
+{
+	if (e->send.door == DOOR_MULTICAST) {
+		for (uint32_t i = 0; i < s->hosts; i++)
+			packet_to(s, from, &s->host[i], e, 54327);
+		return;
+	}
+	struct host *to = host_of_addr(s, e->send.to);
+	uint16_t step = e->send.door == DOOR_SCHEDULERS ? VIEW_PORT_STEP : 2 * VIEW_PORT_STEP;
+	if (to && e->send.to.port == to->addr.port + step)
+		packet_to(s, from, to, e, (uint16_t)(from->addr.port + step));
+}
+
+/* --- streams --- */
+
+static struct stream *stream_add(struct sim *s)
+{
+	for (size_t i = 0; i < s->streams; i++)
+		if (!s->stream[i].used) {
+			uint64_t number = s->stream[i].number + s->stream_room;
+			s->stream[i] = (struct stream){.used = true, .number = number};
+			return &s->stream[i];
+		}
+	must(s->streams < 1u << 16);
+	if (!s->stream) {
+		s->stream_room = 1u << 16;
+		s->stream = calloc(s->stream_room, sizeof(*s->stream));
+		must(s->stream);
+	}
+	struct stream *t = &s->stream[s->streams];
+	*t = (struct stream){.used = true, .number = s->stream_room + s->streams++};
+	return t;
+}
+
+static struct stream *stream_of(const struct sim *s, uint64_t number)
+{
+	if (!s->stream_room)
+		return NULL;
+	struct stream *t = &s->stream[number % s->stream_room];
+	return t->used && t->number == number ? t : NULL;
+}
+
+/* A host finds its streams in a list of its own, from which those that are over are dropped on the way. */
+static void host_adds(struct host *h, uint64_t number)
+{
+	if (h->streams == h->stream_room) {
+		h->stream_room = h->stream_room ? h->stream_room * 2 : 8;
+		h->stream = realloc(h->stream, h->stream_room * sizeof(*h->stream));
+		must(h->stream);
+	}
+	h->stream[h->streams++] = number;
+}
+
+static struct stream *stream_at(struct sim *s, struct host *h, uint64_t conn, int *side)
+{
+	for (size_t i = 0; i < h->streams;) {
+		struct stream *t = stream_of(s, h->stream[i]);
+		if (!t) {
+			h->stream[i] = h->stream[--h->streams];
+			continue;
+		}
+		for (int e = 0; e < ENDS; e++)
+			if (t->end[e].host == h->index && t->end[e].conn == conn &&
+			    t->end[e].life == h->life && !(t->local && e == 1)) {
+				*side = e;
+				return t;
+			}
+		i++;
+	}
+	return NULL;
+}
+
+static void free_if_over(struct stream *t)
+{
+	if (!t->end[0].open && !t->end[1].open)
+		t->used = false;
+}
+
+/* What is to come at the end `side`: bytes, or (bytes NULL) the end of the stream. */
+static void due(struct sim *s, struct stream *t, int side, uint8_t *bytes, size_t len)
+{
+	struct end *from = &t->end[!side];
+	uint64_t at = s->now_us + (t->local ? 20 : delay(s));
+
+	if (at < from->due_us)
+		at = from->due_us;
+	from->due_us = at;
+	sim_later(s, at - s->now_us,
+		  (struct happening){.kind = HAPPEN_STREAM,
+				     .host = t->end[side].host,
+				     .a = t->number,
+				     .b = from->sent++ << 1 | (uint64_t)side,
+				     .bytes = bytes,
+				     .len = len});
+}
+
+static void closed(struct sim *s, struct stream *t, int side, enum err why)
+{
+	struct end *e = &t->end[side];
+
+	if (!e->open)
+		return;
+	e->open = false;
+	if (t->local && side == 1) {
+		load_gone(s, t->number);
+	} else {
+		struct host *h = &s->host[e->host - 1];
+		struct event event = {.kind = EVENT_CLOSED};
+		event.stream.conn = e->conn;
+		event.stream.err = why;
+		if (h->life == e->life)
+			host_tell(s, h, &event);
+	}
+	free_if_over(t);
+}
+
+void wire_dial(struct sim *s, struct host *from, const struct effect *e)
+{
+	struct host *to = host_of_addr(s, e->stream.to);
+	struct happening h = {.kind = HAPPEN_DIALED,
+			      .host = from->index,
+			      .life = from->life,
+			      .a = e->stream.conn,
+			      .from = e->stream.to};
+	bool silent = !to || is_cut(s, from->index, to->index) ||
+		      is_cut(s, to->index, from->index) || to->frozen_until > s->now_us;
+
+	/* A machine that is there refuses at once; a way that is not, never answers. */
+	sim_later(s, silent ? DIAL_US : delay(s) + delay(s), h);
+}
+
+static bool door_of(const struct host *h, uint16_t port, enum door *door)
+{
+	*door = port == h->addr.port                    ? DOOR_RPC
+		: port == h->addr.port + VIEW_PORT_STEP ? DOOR_SCHEDULERS
+							: DOOR_ALL;
+	if (*door == DOOR_SCHEDULERS)
+		return h->config.role & ROLE_SCHEDULER;
+	return *door == DOOR_RPC || port == h->addr.port + 2 * VIEW_PORT_STEP;
+}
+
+static void dialed(struct sim *s, const struct happening *what)
+{
+	struct host *from = &s->host[what->host - 1];
+	struct host *to = host_of_addr(s, what->from);
+	struct event e = {.kind = EVENT_DIALED};
+	enum door door = DOOR_RPC;
+
+	e.stream.conn = what->a;
+	if (!to || is_cut(s, from->index, to->index) || is_cut(s, to->index, from->index))
+		e.stream.err = ERR_TIMEOUT;
+	else if (!to->node || !to->ready || !door_of(to, what->from.port, &door))
+		e.stream.err = ERR_UNREACHABLE;
+	if (e.stream.err) {
+		host_tell(s, from, &e);
+		return;
+	}
+	struct stream *t = stream_add(s);
+	t->door = door;
+	t->end[0] = (struct end){
+		.host = from->index, .life = from->life, .conn = what->a, .open = true};
+	t->end[1] = (struct end){
+		.host = to->index, .life = to->life, .conn = to->next_conn++, .open = true};
+	host_adds(from, t->number);
+	host_adds(to, t->number);
+	host_tell(s, from, &e);
+}
+
+static void accepted(struct sim *s, struct stream *t)
+{
+	struct event e = {.kind = EVENT_ACCEPTED};
+	struct end *at = &t->end[1];
+
+	if (t->accepted)
+		return;
+	t->accepted = true;
+	e.stream.conn = at->conn;
+	e.stream.door = t->door;
+	e.stream.from = addr_with_port(s->host[t->end[0].host - 1].addr, 40000);
+	host_tell(s, &s->host[at->host - 1], &e);
+}
+
+void wire_output(struct sim *s, struct host *from, const struct effect *e)
+{
+	int side = 0;
+	struct stream *t = stream_at(s, from, e->stream.conn, &side);
+
+	if (t && t->end[side].open)
+		due(s, t, !side, sim_copy(e->stream.body), e->stream.body.len);
+}
+
+void wire_hangup(struct sim *s, struct host *from, uint64_t conn)
+{
+	int side = 0;
+	struct stream *t = stream_at(s, from, conn, &side);
+
+	if (!t || !t->end[side].open)
+		return;
+	t->end[side].open = false;
+	if (t->end[!side].open)
+		due(s, t, !side, NULL, 0);
+	free_if_over(t);
+}
+
+/* Bytes wait while the way is cut; too long, and the sender's side gives up. True when they must wait. */
+static bool stalled(struct sim *s, struct stream *t, const struct happening *what)
+{
+	int side = (int)(what->b & 1);
+	struct end *from = &t->end[!side];
+	struct end *to = &t->end[side];
+	bool mine = what->b >> 1 == from->passed;
+
+	if (mine && (t->local ||
+		     (!is_cut(s, from->host, to->host) && !is_cut(s, to->host, from->host) &&
+		      (s->host[to->host - 1].node || to->life == s->host[to->host - 1].life)))) {
+		from->stalled_us = 0;
+		from->passed++;
+		return false;
+	}
+	if (!from->stalled_us)
+		from->stalled_us = s->now_us;
+	if (s->now_us - from->stalled_us > STALL_US) {
+		closed(s, t, !side, ERR_TIMEOUT);
+		return true;
+	}
+	struct happening again = *what;
+	again.bytes = what->bytes ? sim_copy(bytes_of(what->bytes, what->len)) : NULL;
+	sim_later(s, LOOK_US, again);
+	return true;
+}
+
+static void stream_happens(struct sim *s, const struct happening *what)
+{
+	struct stream *t = stream_of(s, what->a);
+	int side = (int)(what->b & 1);
+	uint64_t number = what->a;
+
+	if (!t)
+		return;
+	if (stalled(s, t, what))
+		return;
+	struct end *to = &t->end[side];
+	if (t->local && side == 1) {
+		if (!to->open)
+			return;
+		if (what->bytes)
+			load_read(s, t->number, bytes_of(what->bytes, what->len));
+		else
+			closed(s, t, 1, ERR_CLOSED);
+		return;
+	}
+	struct host *h = &s->host[to->host - 1];
+	if (!to->open || h->life != to->life) {
+		/* Nobody there: the machine says so. */
+		closed(s, t, !side, ERR_CLOSED);
+		return;
+	}
+	if (side == 1)
+		accepted(s, t);
+	t = stream_of(s, number);
+	if (!t || h->life != to->life || !to->open)
+		return;
+	if (!what->bytes) {
+		closed(s, t, side, ERR_CLOSED);
+		return;
+	}
+	struct event e = {.kind = EVENT_INPUT};
+	e.stream.conn = to->conn;
+	e.stream.body = bytes_of(what->bytes, what->len);
+	host_tell(s, h, &e);
+}
+
+void wire_happens(struct sim *s, const struct happening *what)
+{
+	if (what->kind == HAPPEN_DIALED)
+		dialed(s, what);
+	else
+		stream_happens(s, what);
+}
+
+void wire_host_down(struct sim *s, struct host *h, bool silent)
+{
+	for (size_t i = 0; i < h->streams; i++) {
+		struct stream *t = stream_of(s, h->stream[i]);
+		for (int e = 0; t && t->used && e < ENDS; e++) {
+			if (t->end[e].host != h->index || !t->end[e].open || (t->local && e == 1))
+				continue;
+			t->end[e].open = false;
+			if (t->end[!e].open && !silent)
+				due(s, t, !e, NULL, 0);
+			free_if_over(t);
+		}
+	}
+	h->streams = 0;
+}
+
+/* --- a user's program on the host --- */
+
+uint64_t wire_local(struct sim *s, struct host *h)
+{
+	struct stream *t = stream_add(s);
+	struct event e = {.kind = EVENT_ACCEPTED};
+
+	must(h->node);
+	t->local = t->accepted = true;
+	t->door = DOOR_LOCAL;
+	t->end[0] = (struct end){
+		.host = h->index, .life = h->life, .conn = h->next_conn++, .open = true};
+	t->end[1] = (struct end){.host = h->index, .open = true};
+	e.stream.conn = t->end[0].conn;
+	e.stream.door = DOOR_LOCAL;
+	e.stream.uid = 1000;
+	uint64_t number = t->number;
+	host_adds(h, number);
+	host_tell(s, h, &e);
+	return number;
+}
+
+bool wire_local_open(const struct sim *s, uint64_t stream)
+{
+	const struct stream *t = stream_of(s, stream);
+
+	return t && t->end[0].open && t->end[1].open;
+}
+
+void wire_local_write(struct sim *s, uint64_t stream, struct bytes bytes)
+{
+	struct stream *t = stream_of(s, stream);
+
+	if (t && t->end[0].open)
+		due(s, t, 0, sim_copy(bytes), bytes.len);
+}
+
+void wire_local_close(struct sim *s, uint64_t stream)
+{
+	struct stream *t = stream_of(s, stream);
+
+	if (!t || !t->end[1].open)
+		return;
+	t->end[1].open = false;
+	if (t->end[0].open)
+		due(s, t, 0, NULL, 0);
+	free_if_over(t);
+}
