@@ -183,6 +183,17 @@ static void a_rotation_never_changes_the_store_key(void **state)
 	buffer_fini(&file);
 }
 
+static void the_test_vectors_hold(void **state)
+{
+	struct keyring ring;
+
+	(void)state;
+	assert_int_equal(keyring_make(&ring, "home", ones), OK);
+	assert_int_equal(ring.key[0].id, 0x2eb0fbe1);
+	assert_memory_equal(ring.store_key, "\xd6\x6f\x87\xf5\xd4\x40\x13\x3d", 8);
+	assert_int_equal(keyring_tag("home"), 0x4de9e160);
+}
+
 static void a_key_is_found_by_what_travels_in_the_clear(void **state)
 {
 	struct keyring ring;
@@ -208,6 +219,7 @@ int main(void)
 		cmocka_unit_test(more_keys_than_a_rotation_needs_are_refused),
 		cmocka_unit_test(a_ring_written_is_the_ring_read),
 		cmocka_unit_test(a_rotation_never_changes_the_store_key),
+		cmocka_unit_test(the_test_vectors_hold),
 		cmocka_unit_test(a_key_is_found_by_what_travels_in_the_clear),
 	};
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
