@@ -1,20 +1,20 @@
 #include "sched/place.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "core/must.h"
 
 struct hand *place_pick(const struct roster *r, struct id turn)
 {
-	struct id at = turn;
+	uint32_t from = roster_after(r, turn);
 
+	must(from <= r->count);
 	for (uint32_t i = 0; i < r->count; i++) {
-		struct hand *h = roster_after(r, at);
+		struct hand *h = r->hand[(from + i) % r->count];
 
-		must(h);
 		if (hand_is_free(r, h))
 			return h;
-		at = h->id;
 	}
 	return NULL;
 }

@@ -71,15 +71,11 @@ struct hand *roster_add(struct roster *r, struct id id)
 	return h;
 }
 
-struct hand *roster_after(const struct roster *r, struct id after)
+uint32_t roster_after(const struct roster *r, struct id after)
 {
 	uint32_t at = search(r, after);
 
-	if (r->count == 0)
-		return NULL;
-	if (at < r->count && id_same(r->hand[at]->id, after))
-		at++;
-	return r->hand[at < r->count ? at : 0];
+	return at < r->count && id_same(r->hand[at]->id, after) ? at + 1 : at;
 }
 
 void hand_member(struct hand *h, enum member_state state, const struct facts *facts)
@@ -105,7 +101,9 @@ void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer
 	h->boot = a->boot;
 	h->slots = a->slots;
 	h->heard_us = now_us;
+	h->lease_from_us = now_us;
 	h->asks = false;
+	h->rests = false;
 }
 
 void hand_detach(struct hand *h)
@@ -142,7 +140,7 @@ const char *hand_state_name(enum hand_state state)
 
 bool hand_is_free(const struct roster *r, const struct hand *h)
 {
-	return hand_state(r, h) == HAND_CONNECTED && h->accepted && h->used < h->slots &&
+	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->rests && h->used < h->slots &&
 	       (!h->has_facts || h->member == MEMBER_ALIVE);
 }
 

@@ -5,7 +5,7 @@
  *  1. Hands stand in the order of their ids, once each; no order is taken from addresses.
  *  2. An attached hand is registered or about to be, and has a peer to send to.
  *  3. A lease counts as over only `1.1 x lease + 200 ms` after the last thing that could have begun one: the director's
- *     own beginning, its last answer to a question, its last order. Clock rates differ by 5 % at most. */
+ *     own beginning, the attach, its last answer to a question, its last order. Clock rates differ by 5 % at most. */
 #ifndef SCHED_ROSTER_H
 #define SCHED_ROSTER_H
 
@@ -48,6 +48,7 @@ struct hand {
 	bool linked; /* peer.link stands */
 	bool attached;
 	bool accepted; /* ATTACHED went out: orders may follow it */
+	bool rests; /* it refused an attempt a moment ago */
 	struct peer peer;
 	uint64_t boot;
 	uint32_t slots;
@@ -73,8 +74,8 @@ void roster_fini(struct roster *r);
 struct hand *roster_find(const struct roster *r, struct id id);
 /* Finds or makes; NULL when there are WORKERS_MAX already. */
 struct hand *roster_add(struct roster *r, struct id id);
-/* The first hand whose id is greater than `after`, or the very first; NULL when there is none. */
-struct hand *roster_after(const struct roster *r, struct id after);
+/* Index of the first hand whose id is greater than `after`; `count` when there is none. */
+uint32_t roster_after(const struct roster *r, struct id after);
 
 void hand_member(struct hand *h, enum member_state state, const struct facts *facts);
 void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer, uint64_t now_us);

@@ -1,0 +1,616 @@
+#include "sched/director.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/must.h"
+#include "sched/director_part.h"
+
+#define LEASE_MS_DEFAULT      60000u
+#define KILL_AFTER_MS_DEFAULT 10000u
+#define MAX_OUTPUT_DEFAULT    (64u << 20)
+
+static struct director_config with_defaults(struct director_config c)
+{
+	c.lease_ms = c.lease_ms ? c.lease_ms : LEASE_MS_DEFAULT;
+	c.kill_after_ms = c.kill_after_ms ? c.kill_after_ms : KILL_AFTER_MS_DEFAULT;
+	if (c.kill_after_ms > c.lease_ms / 2)
+		c.kill_after_ms = c.lease_ms / 2;
+	c.max_output = c.max_output ? c.max_output : MAX_OUTPUT_DEFAULT;
+	c.jobs_max = c.jobs_max ? c.jobs_max : JOBS_MAX;
+	c.state_max = c.state_max ? c.state_max : STATE_MAX / 10 * 9;
+	c.history_max = c.history_max ? c.history_max : HISTORY_MAX;
+	c.history_keep_s = c.history_keep_s ? c.history_keep_s : HISTORY_KEEP_S;
+	return c;
+}
+
+/* --- the map --- */
+
+static void note_worker(struct director *d, struct bytes name, struct bytes record)
+{
+	struct worker_record w;
+	struct hand *h;
+	struct id id;
+
+	memcpy(id.b, name.at, sizeof(id.b));
+	if (id_is_none(id) || worker_record_get(record, &w) != OK)
+		return;
+	h = roster_add(&d->roster, id);
+	if (!h)
+		return;
+	h->registered = true;
+	memcpy(h->machine_boot, w.machine_boot, sizeof(h->machine_boot));
+	if (!h->has_facts)
+		memcpy(h->name, w.name, sizeof(h->name));
+}
+
+static void note_turn(struct director *d, struct bytes value)
+{
+	if (value.len == sizeof(d->turn.b))
+		memcpy(d->turn.b, value.at, value.len);
+}
+
+static void raise_stamp(struct director *d, uint64_t stamp_us)
+{
+	if (stamp_us > d->stamp_us)
+		d->stamp_us = stamp_us;
+}
+
+/* Everything derived from the map, read anew. */
+static void load(struct director *d, struct outbox *o)
+{
+	struct state_key first = {.at = "worker/", .len = 7}, turn = state_key_turn();
+	struct bytes key = state_key_bytes(&first), value, name;
+	uint32_t bad = 0;
+
+	while (kv_next(d->map, key, &key, &value) == OK &&
+	       state_key_kind(key, &name) == STATE_WORKER)
+		note_worker(d, name, value);
+	if (kv_get(d->map, state_key_bytes(&turn), &value) == OK)
+		note_turn(d, value);
+	ledger_load(&d->ledger, d->map, &bad);
+	raise_stamp(d, d->ledger.ended.newest ? d->ledger.ended.newest->ended_us : 0);
+	raise_stamp(d, d->ledger.active.newest ? d->ledger.active.newest->submitted_us : 0);
+	if (bad && o)
+		outbox_log(o, LOG_LEVEL_ERROR,
+			   "job records could not be read and were left alone: count=%u", bad);
+}
+
+void director_reload(struct director *d, struct id id)
+{
+	struct state_key key = state_key_job(id);
+	struct entry *e = ledger_find(&d->ledger, id);
+	struct bytes value;
+	struct job job;
+
+	if (e && e->busy)
+		ledger_busy(&d->ledger, e, 0);
+	if (kv_get(d->map, state_key_bytes(&key), &value) == OK && job_get(value, &job) == OK)
+		ledger_note(&d->ledger, &job);
+	else if (e)
+		ledger_forget(&d->ledger, e);
+}
+
+uint64_t director_stamp(struct director *d)
+{
+	d->stamp_us = d->wall_us > d->stamp_us ? d->wall_us : d->stamp_us + 1;
+	return d->stamp_us;
+}
+
+enum err director_read(const struct director *d, const struct entry *e, struct job *out)
+{
+	struct state_key key = state_key_job(e->id);
+	struct bytes value;
+
+	if (e->fresh)
+		return job_get(buffer_bytes(&e->fresh->record), out);
+	if (kv_get(d->map, state_key_bytes(&key), &value) != OK)
+		return ERR_NOT_FOUND;
+	return job_get(value, out);
+}
+
+struct flight *director_stage(struct director *d, struct entry *e, const struct job *job)
+{
+	struct state_key key = state_key_job(job->id);
+	struct flight *flight = flights_open(&d->flights);
+	enum err err;
+
+	must(d->serving);
+	must(e->busy == 0);
+	must(id_same(e->id, job->id));
+	buffer_clear(&d->record);
+	err = job_put(job, &d->record);
+	must(err == OK);
+	flight_put(&d->flights, flight, state_key_bytes(&key), buffer_bytes(&d->record));
+	flight_changes(flight, job->id);
+	ledger_busy(&d->ledger, e, flight->token);
+	ledger_note(&d->ledger, job);
+	return flight;
+}
+
+void director_notify(struct director *d, const struct entry *e, struct outbox *o)
+{
+	struct waiter *waiter;
+	struct job job;
+
+	if (!waiters_has(&d->waiters, e->id) || director_read(d, e, &job) != OK)
+		return;
+	while ((waiter = waiters_take(&d->waiters, e->id,
+				      job_seen(job.state, job.number, entry_is_unknown(e))))) {
+		call_news(d, e, &waiter->reply, o);
+		free(waiter);
+	}
+}
+
+/* --- batches --- */
+
+static void keep_promise(struct director *d, const struct promise *p, struct outbox *o)
+{
+	const struct entry *e = ledger_find(&d->ledger, p->about);
+
+	switch (p->kind) {
+	case PROMISE_SUBMITTED:
+		call_submitted(d, p, o);
+		break;
+	case PROMISE_GOOD:
+		call_answer(o, &p->to, EXIT_GOOD, (struct bytes){0}, "");
+		break;
+	case PROMISE_ORDER:
+		if (e && attempt_same(entry_attempt(e), p->attempt))
+			work_order(d, e, o);
+		break;
+	case PROMISE_END:
+		if (e && attempt_same(entry_attempt(e), p->attempt))
+			work_end(d, e, false, o);
+		break;
+	case PROMISE_REPORTED:
+		work_reported(d, p, o);
+		break;
+	case PROMISE_ATTACHED:
+		work_registered(d, p, o);
+		break;
+	}
+}
+
+static void committed(struct director *d, struct flight *flight, uint64_t position,
+		      struct outbox *o)
+{
+	must(position <= d->position); /* the store tells APPLIED of our own batch first */
+	for (uint32_t i = 0; i < flight->jobs; i++) {
+		struct entry *e = ledger_find(&d->ledger, flight->job[i]);
+
+		if (e && e->busy == flight->token)
+			ledger_busy(&d->ledger, e, 0);
+	}
+	for (uint32_t i = 0; i < flight->promises; i++)
+		keep_promise(d, &flight->promise[i], o);
+	for (uint32_t i = 0; i < flight->jobs; i++) {
+		const struct entry *e = ledger_find(&d->ledger, flight->job[i]);
+
+		if (e)
+			director_notify(d, e, o);
+	}
+}
+
+static void break_promise(struct director *d, const struct promise *p, struct outbox *o)
+{
+	struct hand *h;
+
+	switch (p->kind) {
+	case PROMISE_SUBMITTED:
+	case PROMISE_GOOD:
+		call_answer(o, &p->to, EXIT_NO_DIRECTOR, (struct bytes){0},
+			    "the commit's outcome is not known: ask again");
+		break;
+	case PROMISE_ATTACHED:
+		h = roster_find(&d->roster, p->about);
+		if (h)
+			hand_detach(h);
+		break;
+	case PROMISE_ORDER:
+	case PROMISE_END:
+	case PROMISE_REPORTED:
+		break; /* workers repeat what is not acknowledged; orders are decided anew */
+	}
+}
+
+/* What the batch would have changed is as the map has it. Should it be applied after all, APPLIED tells. */
+static void roll_back(struct director *d, struct flight *flight, struct outbox *o)
+{
+	for (uint32_t i = 0; i < flight->promises; i++)
+		break_promise(d, &flight->promise[i], o);
+	for (uint32_t i = 0; i < flight->jobs; i++) {
+		struct entry *e = ledger_find(&d->ledger, flight->job[i]);
+
+		if (!e || e->busy != flight->token)
+			continue;
+		fresh_drop(d, e->id);
+		director_reload(d, e->id);
+	}
+	d->figures.rolled_back++;
+}
+
+static void told_committed(struct director *d, const struct tell *t, struct outbox *o)
+{
+	struct flight *flight = flights_take(&d->flights, t->batch.token);
+
+	if (!flight)
+		return;
+	if (t->batch.err == OK) {
+		committed(d, flight, t->batch.position, o);
+	} else {
+		roll_back(d, flight, o);
+		d->retry_us = d->now_us + DIRECTOR_RETRY_MS * 1000u;
+		outbox_log(o, LOG_LEVEL_WARN,
+			   "batch was not committed, deciding anew: why=\"%s\" jobs=%u",
+			   err_text(t->batch.err), flight->jobs);
+	}
+	keep_ended(d, flight->token);
+	flight_free(flight);
+	call_wishes(d, o);
+}
+
+static void apply_job(struct director *d, struct bytes name, struct bytes record, bool drop,
+		      struct outbox *o)
+{
+	struct entry *e;
+	struct job job;
+	struct id id;
+
+	memcpy(id.b, name.at, sizeof(id.b));
+	e = ledger_find(&d->ledger, id);
+	fresh_drop(d, id);
+	if (drop) {
+		if (e)
+			ledger_forget(&d->ledger, e);
+		return;
+	}
+	if (job_get(record, &job) != OK || !id_same(job.id, id)) {
+		outbox_log(o, LOG_LEVEL_ERROR,
+			   "job record could not be read and was left alone: id=%s", id_text(id).s);
+		return;
+	}
+	e = ledger_note(&d->ledger, &job);
+	if (!e->busy)
+		director_notify(d, e, o);
+}
+
+static void told_applied(struct director *d, const struct tell *t, struct outbox *o)
+{
+	struct batch_reader r;
+	struct bytes key, value, name;
+	bool drop;
+
+	d->position = t->batch.position;
+	if (batch_open(t->batch.batch, &r) != OK)
+		return;
+	raise_stamp(d, r.stamp_us);
+	while (batch_next(&r, &key, &value, &drop) == OK) {
+		switch (state_key_kind(key, &name)) {
+		case STATE_JOB:
+			apply_job(d, name, value, drop, o);
+			break;
+		case STATE_WORKER:
+			if (!drop)
+				note_worker(d, name, value);
+			break;
+		case STATE_TURN:
+			note_turn(d, value);
+			break;
+		case STATE_KEY:
+		case STATE_OTHER:
+			break;
+		}
+	}
+}
+
+/* --- leadership --- */
+
+/* Ids must be unique among directors that were seeded alike, and over our own lives. */
+static void seed(struct director *d)
+{
+	uint64_t mix = d->config.seed ^ id_hash(d->config.self);
+
+	mix = (mix ^ d->fence.epoch.generation) * 0x9e3779b97f4a7c15u;
+	mix = (mix ^ (mix >> 29) ^ d->fence.epoch.term) * 0xbf58476d1ce4e5b9u;
+	rng_init(&d->rng, mix ^ (mix >> 32));
+}
+
+static void stop(struct director *d, const char *why, struct outbox *o)
+{
+	struct flight *flight;
+
+	if (!d->serving)
+		return;
+	while ((flight = flights_pop(&d->flights))) {
+		roll_back(d, flight, o);
+		keep_ended(d, flight->token);
+		flight_free(flight);
+	}
+	call_stop(d, o);
+	for (uint32_t i = 0; i < d->roster.count; i++)
+		hand_detach(d->roster.hand[i]);
+	d->serving = false;
+	d->asking = false;
+	outbox_log(o, LOG_LEVEL_INFO, "director stopped acting: epoch=%llu why=\"%s\"",
+		   (unsigned long long)d->fence.epoch.term, why);
+}
+
+static void begin(struct director *d, const struct tell *t, struct outbox *o)
+{
+	must(!d->serving);
+	must(!d->flights.first);
+	d->serving = true;
+	d->fence = (struct fence){.store = t->lead.store, .epoch = t->lead.epoch};
+	d->began_us = d->now_us;
+	d->retry_us = 0;
+	d->rest_us = 0;
+	seed(d);
+	for (uint32_t i = 0; i < d->roster.count; i++) {
+		hand_detach(d->roster.hand[i]);
+		hand_lease(d->roster.hand[i], d->now_us);
+	}
+	for (struct entry *e = d->ledger.active.oldest; e; e = e->newer)
+		e->heard = false;
+	d->due_us = d->now_us;
+	outbox_log(o, LOG_LEVEL_INFO, "director began to act: epoch=%llu jobs=%u queued=%u",
+		   (unsigned long long)d->fence.epoch.term, d->ledger.active.count,
+		   d->ledger.queue.count);
+	work_direct_all(d, o);
+}
+
+static void told_lead(struct director *d, const struct tell *t, struct outbox *o)
+{
+	bool acts = t->lead.self && t->lead.serving;
+
+	if (d->serving && acts && epoch_cmp(d->fence.epoch, t->lead.epoch) == 0)
+		return;
+	stop(d, acts ? "a new epoch" : "another leads, or none", o);
+	if (acts)
+		begin(d, t, o);
+}
+
+/* --- the verbs --- */
+
+static void told(struct director *d, const struct event *e, struct outbox *o)
+{
+	const struct tell *t = &e->tell;
+
+	switch (t->kind) {
+	case TELL_LEAD:
+		told_lead(d, t, o);
+		break;
+	case TELL_COMMITTED:
+		told_committed(d, t, o);
+		break;
+	case TELL_APPLIED:
+		told_applied(d, t, o);
+		break;
+	case TELL_RESTORED:
+		stop(d, "the state was replaced", o);
+		load(d, o);
+		break;
+	case TELL_FENCED:
+		work_fenced(d, t->batch.token, t->batch.err, o);
+		break;
+	case TELL_MEMBER:
+		work_member(d, e, o);
+		break;
+	case TELL_FAULT:
+		stop(d, "the store failed", o);
+		break;
+	case TELL_CANDIDATE:
+	case TELL_JOINED:
+	case TELL_COMMIT:
+	case TELL_FENCE:
+	case TELL_RESIGN:
+		break;
+	}
+}
+
+static void frame(struct director *d, const struct event *e, struct outbox *o)
+{
+	if (e->frame.type == FRAME_CALL)
+		call_step(d, e, o);
+	else if (!d->serving)
+		return; /* a worker asks whoever shows the highest epoch */
+	else if (e->frame.type == FRAME_ATTACH)
+		work_attach(d, e, o);
+	else if (e->frame.type == FRAME_REPORT)
+		work_report(d, e, o);
+	else if (e->frame.type == FRAME_LEASE_ASK)
+		work_lease_ask(d, e, o);
+}
+
+void director_step(struct director *d, const struct event *e, struct outbox *o)
+{
+	must(e->now_us >= d->now_us);
+	d->now_us = e->now_us;
+	d->wall_us = e->wall_us;
+	if (e->kind == EVENT_TELL)
+		told(d, e, o);
+	else if (e->kind == EVENT_LINK)
+		work_link(d, e, o);
+	else if (e->kind == EVENT_FRAME)
+		frame(d, e, o);
+}
+
+/* A submit's key goes into the batch of its record, and so does the promise to answer. */
+static void accepted(struct director *d, struct fresh *f, struct flight *flight)
+{
+	must(f->token == 0);
+	f->token = flight->token;
+	if (f->key[0]) {
+		struct state_key key = state_key_key(f->key);
+		struct key_record record = {f->job, f->digest, f->key_until_us};
+		enum err err;
+
+		buffer_clear(&d->record);
+		err = key_record_put(&record, &d->record);
+		must(err == OK);
+		flight_put(&d->flights, flight, state_key_bytes(&key), buffer_bytes(&d->record));
+	}
+	flight_promise(flight, &(struct promise){
+				       .kind = PROMISE_SUBMITTED, .about = f->job, .to = f->reply});
+}
+
+/* The next attempt of a job that waits, on `h`. */
+static struct flight *assign(struct director *d, struct entry *e, struct hand *h, struct job *job)
+{
+	struct flight *flight;
+
+	job_assign(job, h->id, h->boot, director_stamp(d));
+	flight = director_stage(d, e, job);
+	if (e->fresh)
+		accepted(d, e->fresh, flight);
+	flight_promise(flight, &(struct promise){.kind = PROMISE_ORDER,
+						 .about = job->id,
+						 .attempt = job_attempt(job)});
+	work_lease_begins(d, h);
+	d->turn = h->id;
+	must(h->used <= h->slots);
+	return flight;
+}
+
+/* Jobs that wait go to workers that are free, in the order of the queue; a new one that finds a worker is accepted and
+ * assigned in one record. */
+static void assign_all(struct director *d)
+{
+	struct state_key key = state_key_turn();
+	struct place_in_queue *first;
+	struct flight *flight = NULL;
+	struct hand *h;
+
+	while ((first = queue_first(&d->ledger.queue)) && (h = place_pick(&d->roster, d->turn)) &&
+	       d->flights.bytes < FLIGHTS_MAX * FLIGHT_BYTES) {
+		struct entry *e = (struct entry *)first;
+		struct job job;
+		enum err err = director_read(d, e, &job);
+
+		must(err == OK); /* what waits was read from the map, or made here */
+		flight = assign(d, e, h, &job);
+	}
+	if (flight)
+		flight_put(&d->flights, flight, state_key_bytes(&key),
+			   bytes_of(d->turn.b, sizeof(d->turn.b)));
+}
+
+/* What found no worker is accepted alone. */
+static void accept_all(struct director *d)
+{
+	for (struct fresh *f = d->fresh_first; f; f = f->next) {
+		struct entry *e = ledger_find(&d->ledger, f->job);
+		struct job job;
+		enum err err;
+
+		if (f->token)
+			continue;
+		must(e && e->fresh == f);
+		err = director_read(d, e, &job);
+		must(err == OK);
+		accepted(d, f, director_stage(d, e, &job));
+	}
+}
+
+static void send_all(struct director *d, struct outbox *o)
+{
+	struct flight *flight;
+
+	while ((flight = flights_next(&d->flights))) {
+		struct tell t = {.kind = TELL_COMMIT,
+				 .batch = {.token = flight->token, .epoch = d->fence.epoch}};
+		enum err err;
+
+		buffer_clear(&d->body);
+		err = batch_pack(&flight->batch, d->stamp_us, &d->body);
+		must(err == OK);
+		t.batch.batch = buffer_bytes(&d->body);
+		outbox_tell(o, &t);
+		flights_sent(&d->flights, flight);
+	}
+}
+
+void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct outbox *o)
+{
+	must(now_us >= d->now_us);
+	d->now_us = now_us;
+	d->wall_us = wall_us;
+	if (!d->serving)
+		return;
+	if (now_us >= d->due_us)
+		work_due(d, o);
+	call_waiters_due(d, o);
+	if (d->rest_us && now_us >= d->rest_us)
+		work_rested(d);
+	if (d->retry_us && now_us >= d->retry_us) {
+		d->retry_us = 0;
+		work_direct_all(d, o);
+	}
+	if (!d->retry_us && d->flights.sent < FLIGHTS_MAX) {
+		keep_turn(d);
+		assign_all(d);
+		accept_all(d);
+		send_all(d, o);
+	}
+	if (d->asking)
+		work_fence(d, o);
+}
+
+uint64_t director_deadline_us(const struct director *d)
+{
+	uint64_t at = d->due_us < d->waiters.due_us ? d->due_us : d->waiters.due_us;
+
+	if (!d->serving)
+		return UINT64_MAX;
+	if (d->retry_us && d->retry_us < at)
+		at = d->retry_us;
+	return d->rest_us && d->rest_us < at ? d->rest_us : at;
+}
+
+struct director *director_open(const struct director_config *config, const struct kv *map)
+{
+	struct director *d = calloc(1, sizeof(*d));
+
+	must(d);
+	must(!id_is_none(config->self));
+	d->config = with_defaults(*config);
+	d->map = map;
+	d->due_us = UINT64_MAX;
+	roster_init(&d->roster, config->fingerprint);
+	ledger_init(&d->ledger, &d->roster);
+	flights_init(&d->flights);
+	waiters_init(&d->waiters);
+	buffer_init(&d->record, JOB_RECORD_MAX);
+	buffer_init(&d->body, FRAME_MAX);
+	buffer_init(&d->keys_at, STATE_KEY_MAX);
+	load(d, NULL);
+	return d;
+}
+
+void director_close(struct director *d)
+{
+	if (!d)
+		return;
+	while (d->fresh_first)
+		fresh_drop(d, d->fresh_first->job);
+	flights_fini(&d->flights);
+	waiters_fini(&d->waiters);
+	ledger_fini(&d->ledger);
+	roster_fini(&d->roster);
+	buffer_fini(&d->record);
+	buffer_fini(&d->body);
+	buffer_fini(&d->keys_at);
+	free(d->wish);
+	free(d);
+}
+
+struct director_figures director_figures(const struct director *d)
+{
+	struct director_figures f = d->figures;
+
+	f.queued = d->ledger.queue.count;
+	f.active = d->ledger.active.count;
+	f.ended = d->ledger.ended.count;
+	f.serving = d->serving;
+	return f;
+}

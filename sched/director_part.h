@@ -1,0 +1,142 @@
+/* What the director's files share; nobody else includes it.
+ *
+ *   director.c        composes: events, the turn, leadership
+ *   director_work.c   workers: attach, report, lease, loss
+ *   director_call.c   clients: submit, wait, cancel
+ *   director_sheet.c  clients: the tables
+ *   director_keep.c   history and keys: what is deleted, and when */
+#ifndef SCHED_DIRECTOR_PART_H
+#define SCHED_DIRECTOR_PART_H
+
+#include "core/call.h"
+#include "core/rng.h"
+#include "sched/director.h"
+#include "sched/flight.h"
+#include "sched/job_pack.h"
+#include "sched/ledger.h"
+#include "sched/place.h"
+#include "sched/roster.h"
+#include "sched/waiter.h"
+
+/* A submit that no batch holds yet, or whose batch is in flight. */
+struct fresh {
+	struct id job;
+	char key[JOB_KEY_MAX + 1];
+	uint64_t key_until_us;
+	uint64_t digest;
+	struct reply reply;
+	struct buffer record;
+	uint64_t token; /* of its batch; 0: none yet */
+	struct fresh *next;
+};
+
+/* A cancel that came while a batch in flight changes the job. */
+struct wish {
+	struct id job;
+	struct reply reply;
+};
+
+struct director {
+	struct director_config config;
+	const struct kv *map;
+	struct rng rng;
+	struct roster roster;
+	struct ledger ledger;
+	struct flights flights;
+	struct waiters waiters;
+
+	/* our directorship */
+	bool serving;
+	struct fence fence;
+	uint64_t began_us;
+	uint64_t fence_token;
+	bool asking; /* a lease question waits for a fence to begin */
+
+	struct fresh *fresh_first, *fresh_last;
+	uint32_t fresh_count;
+	size_t fresh_bytes;
+	struct wish *wish;
+	uint32_t wishes, wishes_room;
+
+	/* from the batches applied */
+	uint64_t position;
+	uint64_t stamp_us;
+	struct id turn;
+
+	/* timers */
+	uint64_t due_us;   /* no lease is over before */
+	uint64_t rest_us;  /* hands rest until then; 0: none does */
+	uint64_t retry_us; /* commits rest until then; 0: they do not */
+
+	/* house-keeping */
+	uint64_t history_token; /* of the batch that deletes history; 0: none */
+	uint64_t keys_token;
+	uint64_t keys_us; /* next look */
+	struct buffer keys_at;
+	uint32_t keys_seen, keys_known;
+
+	uint64_t now_us, wall_us; /* of the step or turn */
+	struct buffer record;     /* one being packed */
+	struct buffer body;
+	struct director_figures figures;
+};
+
+/* --- director.c --- */
+/* The stamp for what is decided now: never falls, never repeats. */
+uint64_t director_stamp(struct director *d);
+/* The record as it was last applied, or a fresh one's. */
+MUST_USE enum err director_read(const struct director *d, const struct entry *e, struct job *out);
+/* The changed record goes into the open batch, and the ledger shows it. The job must be settled. */
+struct flight *director_stage(struct director *d, struct entry *e, const struct job *job);
+/* The job's entry as the map has it now. */
+void director_reload(struct director *d, struct id id);
+/* Waiters of the job hear what changed. */
+void director_notify(struct director *d, const struct entry *e, struct outbox *o);
+
+/* --- director_work.c --- */
+void work_attach(struct director *d, const struct event *e, struct outbox *o);
+void work_report(struct director *d, const struct event *e, struct outbox *o);
+void work_lease_ask(struct director *d, const struct event *e, struct outbox *o);
+void work_fenced(struct director *d, uint64_t token, enum err err, struct outbox *o);
+void work_link(struct director *d, const struct event *e, struct outbox *o);
+void work_member(struct director *d, const struct event *e, struct outbox *o);
+/* Begins a fence for the questions that came since the last. */
+void work_fence(struct director *d, struct outbox *o);
+/* Leases that are over; sets due_us anew. */
+void work_due(struct director *d, struct outbox *o);
+/* Says that we direct, to a worker not attached. */
+void work_direct(struct director *d, struct hand *h, struct outbox *o);
+void work_direct_all(struct director *d, struct outbox *o);
+/* From now the hand may hold a lease. */
+void work_lease_begins(struct director *d, struct hand *h);
+/* Workers that refused an attempt are asked again. */
+void work_rested(struct director *d);
+void work_order(struct director *d, const struct entry *e, struct outbox *o);
+void work_end(struct director *d, const struct entry *e, bool force, struct outbox *o);
+void work_reported(struct director *d, const struct promise *p, struct outbox *o);
+void work_registered(struct director *d, const struct promise *p, struct outbox *o);
+
+/* --- director_call.c --- */
+void call_step(struct director *d, const struct event *e, struct outbox *o);
+void call_answer(struct outbox *o, const struct reply *to, uint8_t code, struct bytes body,
+		 const char *why);
+void call_submitted(struct director *d, const struct promise *p, struct outbox *o);
+void call_news(struct director *d, const struct entry *e, const struct reply *to, struct outbox *o);
+void call_waiters_due(struct director *d, struct outbox *o);
+/* Wishes whose job is settled now. */
+void call_wishes(struct director *d, struct outbox *o);
+/* Everybody who still waits for an answer is told to ask the next director. */
+void call_stop(struct director *d, struct outbox *o);
+void fresh_drop(struct director *d, struct id job);
+
+/* --- director_sheet.c --- */
+void sheet_jobs(struct director *d, const struct reply *to, struct bytes arguments,
+		struct outbox *o);
+void sheet_job(struct director *d, const struct reply *to, struct entry *e, struct outbox *o);
+void sheet_workers(struct director *d, const struct reply *to, struct outbox *o);
+
+/* --- director_keep.c --- */
+void keep_turn(struct director *d);
+void keep_ended(struct director *d, uint64_t token); /* that batch is out of the way */
+
+#endif
