@@ -99,10 +99,23 @@ static void add_interface(struct multicast_start *m, const char *name)
 		snprintf(m->interface[m->count++], INTERFACE_NAME_MAX, "%s", name);
 }
 
+/* Does the interface have our private address? Every 127.x.y.z is lo's, though only one is listed. */
+static bool carries(const char *name, struct addr ours, const struct interface *seen,
+		    uint32_t count)
+{
+	if (addr_is_loopback(ours))
+		return strcmp(name, "lo") == 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (addr_same_ip(seen[i].addr, ours) && strcmp(seen[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void choose_interfaces(const struct host_start *start, struct multicast_start *m)
 {
 	const char *at = start->config->multicast_interfaces;
 	struct interface seen[INTERFACES_MAX];
+	uint32_t count = interfaces_list(seen);
 	struct bytes item;
 	char name[INTERFACE_NAME_MAX];
 
@@ -110,14 +123,16 @@ static void choose_interfaces(const struct host_start *start, struct multicast_s
 		snprintf(name, sizeof name, "%.*s", (int)item.len, (const char *)item.at);
 		add_interface(m, name);
 	}
-	if (m->count > 0)
-		return;
-	uint32_t count = interfaces_list(seen);
-	for (uint32_t i = 0; i < count; i++)
-		if (addr_same_ip(seen[i].addr, start->addr))
-			add_interface(m, seen[i].name);
-	if (start->dev || addr_is_loopback(start->addr))
-		add_interface(m, "lo");
+	if (m->count == 0) {
+		for (uint32_t i = 0; i < count; i++)
+			if (carries(seen[i].name, start->addr, seen, count))
+				add_interface(m, seen[i].name);
+		if (start->dev)
+			add_interface(m, "lo");
+	}
+	m->source = start->addr;
+	for (uint32_t i = 0; i < m->count; i++)
+		m->has_source[i] = carries(m->interface[i], start->addr, seen, count);
 }
 
 static void log_line(void *self, enum log_level level, const char *text)

@@ -82,6 +82,8 @@ static int join_v4(int fd, const struct multicast_door *d, const struct multicas
 		return bad;
 	if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof join) < 0)
 		return errno;
+	if (start->has_source[d - d->all->door] && start->source.family == ADDR_V4)
+		memcpy(&join.imr_address, start->source.ip, 4);
 	return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &join, sizeof join) < 0 ? errno : 0;
 }
 

@@ -24,6 +24,9 @@ struct multicast_start {
 	uint8_t ttl;
 	uint32_t count;
 	char interface[MULTICAST_DOORS][INTERFACE_NAME_MAX];
+	/* Whether beacons on it come from `source` (IPv4); else the kernel chooses an address. */
+	bool has_source[MULTICAST_DOORS];
+	struct addr source;
 	void *log_self;
 	void (*log)(void *self, enum log_level level, const char *text);
 };
