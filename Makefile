@@ -56,7 +56,7 @@ define folder
 $(call archive,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(Q)ar rcs $$@ $$^
+	$$(Q)ar qcs $$@ $$^
 
 unit_$(1) := $$(patsubst %.c,$(B)/%,$$(wildcard test/unit/$(1)/test_*.c))
 $$(unit_$(1)): $(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(foreach f,$(sees_$(1)),$(call archive,$(f)))

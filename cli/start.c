@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/address.h"
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/keys.h"
@@ -15,33 +16,8 @@
 #include "core/facts.h"
 #include "core/must.h"
 #include "net/host_uv.h"
-#include "net/interfaces_uv.h"
 #include "net/journal.h"
-#include "net/select.h"
 #include "sched/keeper_uv.h"
-
-static int choose_address(const struct config *c, struct addr *out)
-{
-	struct interface seen[INTERFACES_MAX];
-	struct cidr range[CIDRS_MAX];
-	char text[SELECT_TEXT_MAX] = "";
-	struct select s = {.seen = seen, .ranges = range, .seen_count = interfaces_list(seen)};
-	struct bytes item;
-
-	for (const char *at = c->private_ip_selector;
-	     config_item(&at, &item) && s.range_count < CIDRS_MAX;) {
-		char one[ADDR_TEXT_LEN];
-		snprintf(one, sizeof(one), "%.*s", (int)item.len, (const char *)item.at);
-		if (cidr_parse(one, &range[s.range_count]) == OK)
-			s.range_count++;
-	}
-	if (select_private(&s, out, text) != OK)
-		return fail(EXIT_CONFIG, "%s", text);
-	if (text[0])
-		fprintf(stderr, "witan: %s\n", text);
-	out->port = (uint16_t)c->private_port;
-	return EXIT_GOOD;
-}
 
 static void write_log(void *self, enum log_level level, uint64_t wall_us, const char *fields,
 		      const char *text)
@@ -74,7 +50,7 @@ static int run_node(struct config *c)
 		return fail(EXIT_CONFIG, "data_dir %s can not be used: %s", data, strerror(errno));
 	int code = keys_find_ring(c, root, &ring);
 	if (code == EXIT_GOOD)
-		code = choose_address(c, &addr);
+		code = address_choose(c, &addr);
 	if (code == EXIT_GOOD)
 		code = keys_own(root, &me);
 	if (code != EXIT_GOOD)

@@ -8,6 +8,9 @@
 
 #define must(fact) ((fact) ? (void)0 : must_failed(#fact, __FILE__, __LINE__))
 
+/* Where no way leads. */
+#define never(why) must_failed(why, __FILE__, __LINE__)
+
 _Noreturn void must_failed(const char *fact, const char *file, int line);
 
 #endif

@@ -200,7 +200,7 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 	case CALL_JOB_WAIT:
 	case CALL_JOB_CANCEL:
 	case CALL_OUTPUT:
-		must(!"routed elsewhere");
+		never("routed elsewhere");
 		break;
 	}
 }

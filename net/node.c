@@ -142,7 +142,7 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 	case EFFECT_SPAWN:
 	case EFFECT_KILL:
 	case EFFECT_AGENT:
-		must(!"a node has no children: its keeper has");
+		never("a node has no children: its keeper has");
 		break;
 	}
 }
@@ -187,7 +187,7 @@ static void step(struct node *n, enum owner owner, const struct event *e)
 		life_step(n, e, n->tray);
 		break;
 	case OWNERS:
-		must(!"nobody's step");
+		never("nobody's step");
 		break;
 	}
 	node_carry(n, owner);
@@ -389,7 +389,7 @@ static uint64_t core_deadline_us(const struct node *n, enum owner owner)
 	case OWNERS:
 		break;
 	}
-	must(!"nobody's deadline");
+	never("nobody's deadline");
 	return UINT64_MAX;
 }
 
@@ -448,12 +448,12 @@ static void route(struct node *n, const struct event *e)
 		break;
 	case EVENT_DATAGRAM:
 	case EVENT_BEACON:
-		must(!"only the node opens packets");
+		never("only the node opens packets");
 		break;
 	case EVENT_AGENT:
 	case EVENT_SPAWNED:
 	case EVENT_EXITED:
-		must(!"a keeper's event came to a node");
+		never("a keeper's event came to a node");
 		break;
 	}
 }

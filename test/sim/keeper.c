@@ -187,7 +187,7 @@ static void carry_out(struct sim *s, struct host *h, const struct effect *e)
 			       e->log.text);
 		break;
 	default:
-		must(!"a keeper asks for nothing else");
+		never("a keeper asks for nothing else");
 	}
 }
 
@@ -300,7 +300,7 @@ void keeper_happens(struct sim *s, struct host *h, const struct happening *what)
 		child_ends(s, h, what);
 		break;
 	default:
-		must(!"not a keeper's business");
+		never("not a keeper's business");
 	}
 }
 

@@ -79,7 +79,7 @@ static void act(struct sim *s, const char *text)
 	else if (!strcmp(verb, "cut"))
 		cut(s, n, second, true);
 	else
-		must(!"an act that nobody knows");
+		never("an act that nobody knows");
 }
 
 void script_happens(struct sim *s, const struct happening *what)

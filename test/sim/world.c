@@ -185,7 +185,7 @@ static void carry_out(struct sim *s, struct host *h, const struct effect *e)
 	case EFFECT_KILL:
 	case EFFECT_AGENT:
 	case EFFECT_PIPE:
-		must(!"the node keeps this to itself");
+		never("the node keeps this to itself");
 		break;
 	}
 }
@@ -355,7 +355,7 @@ static void happens_at(struct sim *s, struct host *h, struct happening *what)
 	case HAPPEN_LOAD:
 	case HAPPEN_CHAOS:
 	case HAPPEN_SCRIPT:
-		must(!"no host's business");
+		never("no host's business");
 		break;
 	}
 }

@@ -1,0 +1,192 @@
+#include "cli/place.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/address.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/conf.h"
+#include "cli/files.h"
+#include "cli/keys.h"
+#include "core/call.h"
+#include "core/must.h"
+#include "core/pack.h"
+
+#define CONFIG_FILE     "/etc/witan/witan.conf"
+#define CONFIG_TEXT_MAX (1u << 20)
+#define UP_TRIES        100 /* of 100 ms */
+
+int place_find(struct place *p, const struct config *c, const char *role)
+{
+	const char *config = c->path[0] ? c->path : c->config[0] ? c->config : CONFIG_FILE;
+	const char *slash = strrchr(config, '/');
+	char data[CONFIG_PATH_MAX + 1];
+	struct stat st;
+
+	memset(p, 0, sizeof(*p));
+	config_data_dir(c, data);
+	if (role && c->origin[SETTING_data_dir] == ORIGIN_DEFAULT)
+		snprintf(data, sizeof(data), "/var/lib/witan/%s", role);
+	bool fits = (size_t)snprintf(p->config, PATH_MAX, "%s", config) < PATH_MAX &&
+		    (size_t)snprintf(p->ring, PATH_MAX, "%.*skeyring",
+				     slash ? (int)(slash - config + 1) : 0, config) < PATH_MAX &&
+		    (size_t)snprintf(p->data, PATH_MAX, "%s", data) < PATH_MAX &&
+		    (size_t)snprintf(p->founder, PATH_MAX, "%s/" FOUNDER_FILE, data) < PATH_MAX;
+	if (!fits)
+		return fail(EXIT_CONFIG, "the paths are too long");
+
+	const struct passwd *user = getpwnam("witan");
+	const struct group *group = getgrnam("witan");
+	bool root = geteuid() == 0;
+	p->user = root && user ? user->pw_uid : geteuid();
+	p->group = root && group ? group->gr_gid : getegid();
+	p->systemd = root && stat("/run/systemd/system", &st) == 0;
+	return EXIT_GOOD;
+}
+
+static int make_directory(const char *path, mode_t mode, uid_t user, gid_t group)
+{
+	if (directory_make(path, 0755) != OK || chown(path, user, group) != 0 ||
+	    chmod(path, mode) != 0)
+		return fail(errno == EACCES || errno == EPERM ? EXIT_DENIED : EXIT_CONFIG,
+			    "%s can not be made: %s%s", path, strerror(errno),
+			    geteuid() ? " (as root: sudo)" : "");
+	return EXIT_GOOD;
+}
+
+int place_make(const struct place *p, const struct keyring *ring)
+{
+	char etc[PATH_MAX];
+	const char *slash = strrchr(p->config, '/');
+	int code = EXIT_GOOD;
+
+	snprintf(etc, sizeof(etc), "%.*s", slash ? (int)(slash - p->config) : 1,
+		 slash ? p->config : ".");
+	if (!file_exists(etc))
+		code = make_directory(etc, 0755, geteuid(), p->group);
+	if (code == EXIT_GOOD)
+		code = make_directory(p->data, 0750, p->user, p->group);
+	return code == EXIT_GOOD ? keys_write_ring(p->ring, ring, p->group) : code;
+}
+
+int place_mark_founder(const struct place *p)
+{
+	enum err err =
+		file_write(p->founder, BYTES("this scheduler may bear the cluster's store, once\n"),
+			   0640, p->group);
+
+	if (!err && chown(p->founder, p->user, p->group) != 0)
+		err = ERR_DENIED;
+	return err ? fail(EXIT_CONFIG, "%s: %s", p->founder, err_text(err)) : EXIT_GOOD;
+}
+
+static enum err set_flags(struct buffer *text, const struct config *c)
+{
+	for (enum setting_id s = 0; s < SETTINGS; s++) {
+		const struct setting *setting = config_setting(s);
+		char value[4096];
+		if (c->origin[s] != ORIGIN_FLAG || s == SETTING_role || s == SETTING_config)
+			continue;
+		enum err err = config_get(c, setting->name, value, sizeof(value));
+		if (!err)
+			err = conf_set(text, setting->section, setting->name, value);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+int place_configure(const struct place *p, const struct config *c, const char *role,
+		    const char *seeds)
+{
+	struct buffer text;
+
+	buffer_init(&text, CONFIG_TEXT_MAX);
+	enum err err = file_read(p->config, &text);
+	if (err == ERR_NOT_FOUND)
+		err = OK;
+	if (!err)
+		err = conf_set(&text, "node", "role", role);
+	if (!err && seeds)
+		err = conf_set(&text, "discovery", "seeds", seeds);
+	if (!err)
+		err = set_flags(&text, c);
+	if (!err)
+		err = file_write(p->config, buffer_bytes(&text), 0640, p->group);
+	buffer_fini(&text);
+	return err ? fail(err == ERR_DENIED ? EXIT_DENIED : EXIT_CONFIG, "%s: %s", p->config,
+			  err_text(err))
+		   : EXIT_GOOD;
+}
+
+static int systemctl(const char *verb, const char *more, const char *unit)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		execlp("systemctl", "systemctl", "--quiet", verb, unit, more, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The unit says it is ready when its ports listen: then the socket answers at once. */
+static int wait_until_up(const struct config *c, const char *unit)
+{
+	struct client client;
+	struct bytes body;
+	static const uint8_t none[] = {0x90};
+	int code = client_open(&client, c);
+
+	if (code == EXIT_GOOD)
+		code = client_call(&client, CALL_STATUS, id_none, bytes_of(none, 1), UP_TRIES * 100,
+				   &body);
+	client_close(&client);
+	if (code != EXIT_GOOD)
+		return fail(code, "%s was started, but does not answer: journalctl -u %s", unit,
+			    unit);
+	return EXIT_GOOD;
+}
+
+int place_start(const struct place *p, const struct config *c, const char *role)
+{
+	char unit[64];
+
+	snprintf(unit, sizeof(unit), "%s.service", role);
+	if (!p->systemd) {
+		printf("systemd does not run here; start the node with:\n  witan %s --config=%s\n",
+		       role, p->config);
+		return EXIT_GOOD;
+	}
+	if (systemctl("enable", NULL, unit) != 0 || systemctl("restart", NULL, unit) != 0)
+		return fail(EXIT_OTHER, "%s did not start: journalctl -u %s", unit, unit);
+	return wait_until_up(c, unit);
+}
+
+int place_invite(const struct config *c, const struct keyring *ring, char out[INVITE_TEXT_MAX])
+{
+	struct invite invite = {.ring = *ring};
+	struct addr addr;
+	int code = address_choose(c, &addr);
+
+	if (code != EXIT_GOOD)
+		return code;
+	/* The usual port need not be typed. */
+	snprintf(invite.address, sizeof(invite.address), "%s",
+		 addr.port == 8081 ? addr_ip_text(addr).s : addr_text(addr).s);
+	enum err err = invite_print(&invite, out);
+	keyring_wipe(&invite.ring);
+	return err ? fail(EXIT_OTHER, "the invite could not be made: %s", err_text(err))
+		   : EXIT_GOOD;
+}
