@@ -231,6 +231,8 @@ bool config_reload(struct config *c, const struct config *fresh, char restart[CO
 /* What follows from the settings. */
 uint32_t config_discovery(
 	const struct config *c); /* enum config_discovery, or-ed: seeds imply static */
+/* `self` as others are to dial it: under advertise_ip where one is given. */
+struct addr config_advertised(const struct config *c, struct addr self);
 uint16_t config_gossip_port(const struct config *c, enum view view);
 /* Paths, into `out`. */
 void config_data_dir(const struct config *c, char out[CONFIG_PATH_MAX + 1]);

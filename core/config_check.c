@@ -8,8 +8,9 @@
 #include "core/must.h"
 #include "core/nearest.h"
 
-#define VALUE_MAX 8448u
-#define WHERE_MAX (CONFIG_PATH_MAX + 32u)
+#define VALUE_MAX         8448u
+#define WHERE_MAX         (CONFIG_PATH_MAX + 32u)
+#define INTERFACE_LEN_MAX 15u /* the kernel's */
 
 static const char *const origin_words[] = {"default", "file", "environment", "flag"};
 
@@ -44,6 +45,16 @@ static const char *where(const struct config *c, enum setting_id which, char out
 uint32_t config_discovery(const struct config *c)
 {
 	return c->discovery | (c->seeds[0] ? (uint32_t)DISCOVER_STATIC : 0u);
+}
+
+struct addr config_advertised(const struct config *c, struct addr self)
+{
+	struct addr told;
+
+	if (!c->advertise_ip[0])
+		return self;
+	must(addr_parse(c->advertise_ip, 0, &told) == OK); /* checked when it was set */
+	return addr_with_port(told, self.port);
 }
 
 uint16_t config_gossip_port(const struct config *c, enum view view)
@@ -173,6 +184,21 @@ static enum err labels_check(const struct config *c, char why[CONFIG_WHY_MAX])
 	return OK;
 }
 
+static enum err interfaces_check(const struct config *c, char why[CONFIG_WHY_MAX])
+{
+	const char *at = c->multicast_interfaces;
+	struct bytes item;
+	char here[WHERE_MAX];
+
+	while (config_item(&at, &item))
+		if (item.len > INTERFACE_LEN_MAX)
+			return config_refuse(why, where(c, SETTING_multicast_interfaces, here),
+					     "multicast_interfaces: \"%.*s\" is longer than an "
+					     "interface's name can be",
+					     (int)item.len, (const char *)item.at);
+	return OK;
+}
+
 static enum err paths_check(const struct config *c, char why[CONFIG_WHY_MAX])
 {
 	char at[WHERE_MAX], dir[CONFIG_PATH_MAX + 1];
@@ -202,6 +228,8 @@ enum err config_check(const struct config *c, char why[CONFIG_WHY_MAX])
 		err = log_check(c, why);
 	if (err == OK)
 		err = labels_check(c, why);
+	if (err == OK)
+		err = interfaces_check(c, why);
 	if (err == OK)
 		err = paths_check(c, why);
 	if (err == OK && c->voters % 2 == 0)

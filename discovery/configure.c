@@ -14,7 +14,7 @@ struct discovery_config discovery_configure(const struct config *c, struct id id
 		.multicast = (how & DISCOVER_MULTICAST) != 0,
 		.stat = (how & DISCOVER_STATIC) != 0,
 		.id = id,
-		.self = self,
+		.self = config_advertised(c, self),
 		.roles = (uint8_t)c->role,
 		.port = (uint16_t)c->private_port,
 		.seeds = c->seeds,

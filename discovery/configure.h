@@ -5,7 +5,7 @@
 #include "core/config.h"
 #include "discovery/discovery.h"
 
-/* Borrows c->seeds. `self` is the node's own address with port P, as others are to dial it. */
+/* Borrows c->seeds. `self` is the node's own private address with port P. */
 struct discovery_config discovery_configure(const struct config *c, struct id id, struct addr self,
 					    uint64_t seed);
 

@@ -49,14 +49,24 @@ static void wake(struct discovery *d, uint64_t now_us, struct outbox *outbox)
 		static_wake(&d->statics, now_us, outbox);
 }
 
-static void joined(struct discovery *d, const struct event *event)
+/* We are in a view with `id`, who can be dialled at `a`. */
+static void joined(struct discovery *d, struct addr a, struct id id, uint64_t now_us)
+{
+	if (d->config.stat)
+		static_joined(&d->statics, a, id, now_us);
+	if (d->config.multicast && !id_same(id, d->config.id))
+		multicast_joined(&d->multicast, now_us);
+}
+
+static void told(struct discovery *d, const struct event *event)
 {
 	const struct tell *tell = &event->tell;
 
-	if (d->config.stat)
-		static_joined(&d->statics, tell->candidate.addr, tell->candidate.id, event->now_us);
-	if (d->config.multicast && !id_same(tell->candidate.id, d->config.id))
-		multicast_joined(&d->multicast, event->now_us);
+	if (tell->kind == TELL_JOINED)
+		joined(d, tell->candidate.addr, tell->candidate.id, event->now_us);
+	/* Whoever was dialled has not joined with anybody, and yet is no longer alone. */
+	if (tell->kind == TELL_MEMBER && tell->member.state == MEMBER_ALIVE)
+		joined(d, tell->member.facts->addr, tell->member.facts->id, event->now_us);
 }
 
 void discovery_step(struct discovery *d, const struct event *event, struct outbox *outbox)
@@ -67,8 +77,8 @@ void discovery_step(struct discovery *d, const struct event *event, struct outbo
 		multicast_hear(&d->multicast, event, outbox);
 	else if (event->kind == EVENT_RESOLVED && d->config.stat)
 		static_resolved(&d->statics, event, outbox);
-	else if (event->kind == EVENT_TELL && event->tell.kind == TELL_JOINED)
-		joined(d, event);
+	else if (event->kind == EVENT_TELL)
+		told(d, event);
 }
 
 uint64_t discovery_deadline_us(const struct discovery *d)

@@ -41,7 +41,7 @@ struct discovery;
 struct discovery *discovery_open(const struct discovery_config *config, uint64_t now_us);
 void discovery_close(struct discovery *d); /* takes NULL */
 
-/* WAKE, RESOLVED, BEACON and TELL_JOINED; ignores others. */
+/* WAKE, RESOLVED, BEACON, TELL_JOINED and TELL_MEMBER; ignores others. */
 void discovery_step(struct discovery *d, const struct event *event, struct outbox *outbox);
 uint64_t discovery_deadline_us(const struct discovery *d);
 

@@ -190,11 +190,12 @@ void static_joined(struct statics *s, struct addr a, struct id id, uint64_t now_
 			d->self = d->self || (self && d->plain);
 			if (self)
 				continue;
-			d->joined = true;
-			if (d->state == SEED_ASKING)
-				continue;
 			d->answered_us = now_us;
-			seed_wait(s, d, now_us);
+			if (!d->joined && d->state == SEED_WAITING) {
+				d->joined = true;
+				seed_wait(s, d, now_us);
+			}
+			d->joined = true;
 		}
 	}
 }

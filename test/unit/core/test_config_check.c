@@ -133,6 +133,27 @@ static void labels_paths_and_voters_are_checked(void **state)
 	refused("--voters: voters = 4: an even number is no safer than one less: 1, 3 or 5");
 }
 
+static void an_interface_whose_name_none_can_have_is_refused(void **state)
+{
+	(void)state;
+	set("multicast_interfaces", "eth0,abcdefghijklmno");
+	assert_int_equal(config_check(&c, why), OK);
+	set("multicast_interfaces", "abcdefghijklmnop");
+	refused("--multicast_interfaces: multicast_interfaces: \"abcdefghijklmnop\" is longer than "
+		"an "
+		"interface's name can be");
+}
+
+static void what_others_are_told_is_the_advertised_address_with_our_port(void **state)
+{
+	struct addr self = addr_v4(10, 0, 0, 1, 8081);
+
+	(void)state;
+	assert_true(addr_same(config_advertised(&c, self), self));
+	set("advertise_ip", "192.0.2.7");
+	assert_true(addr_same(config_advertised(&c, self), addr_v4(192, 0, 2, 7, 8081)));
+}
+
 static void a_data_directory_too_deep_for_its_socket_is_refused(void **state)
 {
 	char dir[120] = "/";
@@ -217,6 +238,9 @@ int main(void)
 		cmocka_unit_test_setup(times_that_contradict_each_other_are_refused, fresh),
 		cmocka_unit_test_setup(a_log_that_goes_nowhere_is_refused, fresh),
 		cmocka_unit_test_setup(labels_paths_and_voters_are_checked, fresh),
+		cmocka_unit_test_setup(an_interface_whose_name_none_can_have_is_refused, fresh),
+		cmocka_unit_test_setup(what_others_are_told_is_the_advertised_address_with_our_port,
+				       fresh),
 		cmocka_unit_test_setup(a_data_directory_too_deep_for_its_socket_is_refused, fresh),
 		cmocka_unit_test_setup(paths_follow_the_role, fresh),
 		cmocka_unit_test_setup(the_fingerprint_sees_what_must_be_the_same_and_nothing_else,

@@ -124,6 +124,22 @@ static void after_a_join_it_is_asked_slowly_for_ever(void **state)
 	}
 }
 
+static void a_seed_that_dialled_us_first_counts_as_joined(void **state)
+{
+	struct facts facts = {.id = id_number(2), .addr = addr_v4(10, 0, 0, 2, 8081)};
+	struct event e = {.kind = EVENT_TELL};
+
+	(void)state;
+	world_open(&w, "10.0.0.2", false, ROLE_WORKER);
+	world_wake(&w);
+	e.tell.kind = TELL_MEMBER;
+	e.tell.member.view = VIEW_ALL;
+	e.tell.member.state = MEMBER_ALIVE;
+	e.tell.member.facts = &facts;
+	world_step(&w, e);
+	assert_true(discovery_deadline_us(w.d) >= w.now_us + 20 * SECOND);
+}
+
 static void a_join_elsewhere_does_not_count_as_a_join_with_this_seed(void **state)
 {
 	uint64_t last;
@@ -299,6 +315,7 @@ int main(void)
 		cmocka_unit_test_teardown(
 			a_seed_that_is_not_there_is_asked_for_ever_ever_more_rarely, done),
 		cmocka_unit_test_teardown(after_a_join_it_is_asked_slowly_for_ever, done),
+		cmocka_unit_test_teardown(a_seed_that_dialled_us_first_counts_as_joined, done),
 		cmocka_unit_test_teardown(a_join_elsewhere_does_not_count_as_a_join_with_this_seed,
 					  done),
 		cmocka_unit_test_teardown(a_seed_that_turned_out_to_be_this_node_is_not_given_again,
