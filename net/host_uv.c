@@ -281,6 +281,7 @@ static enum err node_begin(struct host *h, char why[DOORS_WHY_MAX])
 	};
 
 	if (getrandom(&n.seed, sizeof n.seed, 0) != sizeof n.seed ||
+	    getrandom(n.random, sizeof n.random, 0) != sizeof n.random ||
 	    !read_hex_id("/proc/sys/kernel/random/boot_id", n.machine_boot)) {
 		snprintf(why, DOORS_WHY_MAX,
 			 "the kernel gives no randomness or no boot id: is /proc mounted?");
@@ -289,7 +290,9 @@ static enum err node_begin(struct host *h, char why[DOORS_WHY_MAX])
 	/* A container without a machine id: nodes that share a kernel share a machine. */
 	if (!read_hex_id("/etc/machine-id", n.machine))
 		memcpy(n.machine, n.machine_boot, sizeof n.machine);
-	return h->ops->open(&n, &h->node, why);
+	enum err err = h->ops->open(&n, &h->node, why);
+	explicit_bzero(n.random, sizeof n.random);
+	return err;
 }
 
 static struct host *host_open(const struct host_start *start, char why[DOORS_WHY_MAX])

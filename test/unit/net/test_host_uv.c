@@ -139,7 +139,7 @@ static int fake_end(void **state)
 	return 0;
 }
 
-static void never(struct fake *f, const struct event *e, struct outbox *o)
+static void told_nothing(struct fake *f, const struct event *e, struct outbox *o)
 {
 	(void)f;
 	(void)e;
@@ -166,7 +166,7 @@ static void a_port_in_use_ends_the_start_with_its_name(void **state)
 	struct fake *f = *state;
 	int fd = occupy(addr_with_port(f->start.addr, 9081), SOCK_STREAM);
 
-	f->script = never;
+	f->script = told_nothing;
 	assert_int_equal(host_run(&f->start), 1);
 	assert_string_equal(f->log, "port 9081 (gossip of schedulers) is in use");
 	close(fd);
@@ -181,7 +181,7 @@ static void an_address_of_another_machine_ends_the_start(void **state)
 {
 	struct fake *f = *state;
 
-	f->script = never;
+	f->script = told_nothing;
 	f->start.addr = addr_v4(192, 0, 2, 77, 8081);
 	assert_int_equal(host_run(&f->start), 1);
 	assert_string_equal(f->log, "address 192.0.2.77 is not one of this machine's");
@@ -191,7 +191,7 @@ static void a_node_that_can_not_open_ends_with_its_sentence(void **state)
 {
 	struct fake *f = *state;
 
-	f->script = never;
+	f->script = told_nothing;
 	f->refuse = true;
 	assert_int_equal(host_run(&f->start), 1);
 	assert_string_equal(f->log, "the disk is of another cluster");
