@@ -174,7 +174,7 @@ static char *slurp(const char *path)
 	return text;
 }
 
-/* Generate it anew with config_write_default when the table changes. */
+/* When the table changes: `witan config default > conf/witan.conf`. */
 static void the_shipped_file_is_what_the_table_says(void **state)
 {
 	char *shipped = slurp("conf/witan.conf");
