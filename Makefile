@@ -81,13 +81,64 @@ $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call
 	@[ "$(V)" = 1 ] || echo "  LINK  $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(call link,net) $(PKG_LIBS)
 
-.PHONY: layers format clean
+# --- what a stranger types ---
+
+.PHONY: demo check check-all sim lab bench
+demo:
+	@DEPS=$(DEPS) test/need build
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc)
+	@test/demo build/release/witan build/demo
+
+check:
+	@DEPS=$(DEPS) test/need build check
+	@test/check $(CHECK)
+
+check-all:
+	@DEPS=$(DEPS) test/need build check all
+	@test/check all
+
+SEED  ?= 1
+SEEDS ?= 20
+NODES ?= 7
+T     ?= 60
+sim: $(B)/sim
+	$(B)/sim --seed $(SEED) --seeds $(SEEDS) --hosts $(NODES) --seconds $(T) --faults
+
+lab: $(B)/witan
+	test/lab/all $(B)/witan
+
+# --- fuzz: one target for each decoder ---
+
+fuzzers := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+.PHONY: fuzz fuzz-build
+$(addprefix $(B)/,$(fuzzers)): $(B)/%: $(B)/test/fuzz/%.o $(foreach f,$(sees_net),$(call archive,$(f)))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(call link,net) $(PKG_LIBS)
+fuzz-build: $(addprefix $(B)/,$(fuzzers))
+fuzz:
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-build
+	@test/fuzz/run build/fuzz $(T) $(fuzzers)
+
+# --- order ---
+
+.PHONY: layers format tidy clean help
 layers:
 	$(Q)awk -f test/tidy/layers.awk $$(git ls-files -co --exclude-standard '*.c' '*.h')
 format:
 	$(Q)clang-format --dry-run -Werror $$(git ls-files -co --exclude-standard '*.c' '*.h')
+tidy: layers format
+	$(Q)test/tidy/sizes $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 clean:
 	$(Q)rm -rf build
+
+help:
+	@echo 'make              the program, build/debug/witan (MODE=release asan tsan)'
+	@echo 'make demo         a real cluster of processes on this machine'
+	@echo 'make check        all tests a stranger can run; make check-all: the long ones, too (root)'
+	@echo 'make unit         unit tests; unit-core, unit-gossip … of one folder'
+	@echo 'make sim          clusters in virtual time: SEED= SEEDS= NODES= T=seconds'
+	@echo 'make lab          real programs in network namespaces (root)'
+	@echo 'make fuzz T=60    every decoder, that many seconds each'
+	@echo 'make install      PREFIX=/usr/local DESTDIR='
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
