@@ -52,6 +52,7 @@
 	4096u /* members heard of whose facts are still to come or to be verified; more are refused */
 #define PROBES_MAX                                                                                 \
 	8u /* probes under way: the period's own, and those that a broken stream called for */
+#define PARTINGS_MAX 16u /* leaves being verified at one time in a view: more are told again */
 #define RELAYS_MAX                                                                                 \
 	64u /* pings made for others; more are refused, and the asker sees a missing nack */
 #define HELPERS_MAX 3u /* whom a probe asks for help */

@@ -48,6 +48,10 @@ struct member {
 	union {
 		struct suspicion *suspicion; /* SUSPECT; owned */
 		struct farewell *farewell;   /* LEFT; owned */
+		struct {
+			uint32_t after_ms; /* DEAD: how long it was doubted, */
+			uint32_t accusers; /* and by how many */
+		};
 	};
 	uint32_t place; /* in `living` or `gone`; SLOT_NONE for ourselves */
 	uint8_t state;  /* enum member_state */

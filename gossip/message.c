@@ -11,16 +11,15 @@
 
 static void get_probing(struct unpack *u, enum message_type type, struct probing *p)
 {
-	uint32_t least = type == MESSAGE_PING_REQ ? 4 : 2;
+	uint32_t least = type == MESSAGE_PING_REQ ? 3 : 2;
 	uint32_t n = unpack_array(u, least);
 
 	*p = (struct probing){0};
 	p->seq = unpack_u32(u);
 	p->target = unpack_id(u);
 	if (type == MESSAGE_PING_REQ) {
-		p->addr = unpack_addr(u);
 		p->timeout_ms = unpack_u32(u);
-		if (addr_is_none(p->addr) || p->addr.port == 0 || p->timeout_ms > TIMEOUT_MAX_MS)
+		if (p->timeout_ms > TIMEOUT_MAX_MS)
 			unpack_refuse(u, ERR_MALFORMED);
 	}
 	unpack_rest(u, n - least);
@@ -227,13 +226,11 @@ enum err message_put_probing(struct buffer *to, enum message_type type,
 	struct pack p;
 
 	begin(&p, to, type);
-	pack_array(&p, type == MESSAGE_PING_REQ ? 4 : 2);
+	pack_array(&p, type == MESSAGE_PING_REQ ? 3 : 2);
 	pack_u64(&p, probing->seq);
 	pack_id(&p, probing->target);
-	if (type == MESSAGE_PING_REQ) {
-		pack_addr(&p, probing->addr);
+	if (type == MESSAGE_PING_REQ)
 		pack_u64(&p, probing->timeout_ms);
-	}
 	return end(&p, to, began);
 }
 

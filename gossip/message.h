@@ -7,7 +7,7 @@
  *
  *   PING      1  [seq, target]                          are you there
  *   ACK       2  [seq, target]                          target is
- *   PING_REQ  3  [seq, target, addr, timeout_ms]        ask it for me
+ *   PING_REQ  3  [seq, target, timeout_ms]              ask it for me
  *   NACK      4  [seq, target]                          I asked, and have no answer yet; I at least am well
  *   UPDATE    5  [id, boot, incarnation, state, facts, accuser?, after_ms?, accusers?]
  *   FACTS     6  [packed facts]                         behind an update that names their digest
@@ -49,7 +49,6 @@ enum message_type {
 struct probing {
 	uint32_t seq;
 	struct id target;
-	struct addr addr;    /* PING_REQ: where it is */
 	uint32_t timeout_ms; /* PING_REQ: how long we wait */
 };
 

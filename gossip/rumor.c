@@ -170,6 +170,13 @@ uint32_t rumor_pick(struct rumors *r, enum rumor_kind kind)
 	return RUMOR_NONE;
 }
 
+void rumor_unpick(struct rumors *r, uint32_t rumor)
+{
+	must(at(r, rumor)->packet == r->packet);
+
+	at(r, rumor)->packet = 0;
+}
+
 uint32_t rumor_slot(const struct rumors *r, uint32_t rumor)
 {
 	must(rumor < r->room);

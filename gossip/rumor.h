@@ -60,6 +60,8 @@ bool rumor_is_told(const struct rumors *r, uint32_t slot);
 void rumor_packet(struct rumors *r);
 /* The rumor told least often that was not yet picked for this packet; RUMOR_NONE: no more. */
 uint32_t rumor_pick(struct rumors *r, enum rumor_kind kind);
+/* It did not fit; there may be room later in this packet. */
+void rumor_unpick(struct rumors *r, uint32_t rumor);
 uint32_t rumor_slot(const struct rumors *r, uint32_t rumor);
 /* It went out once more; at `limit` tellings it is done. */
 void rumor_sent(struct rumors *r, uint32_t rumor, uint32_t limit);

@@ -31,6 +31,7 @@
 #define SWIM_ALPHA            4u /* shortest suspicion: alpha * log10(n) probe periods */
 #define SWIM_BETA             6u /* longest suspicion: beta times the shortest */
 #define SWIM_LOG_MEMBERS_MAX  256u
+#define SWIM_DEAD_KEEP_MS     86400000u
 
 struct swim_config {
 	enum view view;
