@@ -181,7 +181,7 @@ static enum err list_add(struct field *f, const char *item)
 
 static enum err set_add(struct field *f, const char *item)
 {
-	uint32_t mask, index;
+	uint32_t mask, index = 0;
 	enum err err = word_index(f, item, &index);
 
 	if (err != OK)
@@ -229,7 +229,7 @@ static enum err items_set(struct field *f, const char *value)
 
 enum err field_set(struct field *f, const char *value)
 {
-	uint32_t index;
+	uint32_t index = 0;
 	enum err err;
 
 	must(f->of->type <= TYPE_IP);

@@ -2,7 +2,8 @@
  *
  * The journal is spoken to through its native protocol, so that one entry is one record however many lines it has, and
  * carries its fields. libsystemd says nothing when there is no journal to hear it: so the socket is looked for before
- * each entry, and what the journal does not take goes to stderr.
+ * each entry, and what the journal does not take goes to stderr. A journal that is frozen makes us wait once its queue is
+ * full: losing what operators and tests rely on would be worse.
  *
  * `auto` takes the journal when stderr is connected to it (JOURNAL_STREAM names it), as in a unit. */
 #ifndef NET_JOURNAL_H
