@@ -17,6 +17,7 @@ enum {
 	REFUSED_FIELDS = ATTEMPT_FIELDS + 1,
 	EXITED_FIELDS = ATTEMPT_FIELDS + 7,
 	FRAME_HEAD = 4,
+	OWN_ENV = 16, /* entries that the worker adds to an order's environment, at most */
 };
 
 static uint32_t fields(enum keeper_word word)
@@ -158,7 +159,7 @@ static struct bytes get_texts(struct unpack *u, uint32_t least)
 	const struct bytes all = u->left;
 	uint32_t count = unpack_array(u, least);
 
-	if (count > ARGV_MAX)
+	if (count > ARGV_MAX + OWN_ENV)
 		unpack_refuse(u, ERR_TOO_BIG);
 	for (uint32_t i = 0; i < count && unpack_err(u) == OK; i++)
 		(void)unpack_text(u, JOB_TEXT_MAX);
