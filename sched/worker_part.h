@@ -41,6 +41,7 @@ struct worker {
 	struct follow follow;
 
 	uint64_t now_us;
+	uint64_t wall_us;
 	uint64_t token; /* of disk and reads: the last one used */
 	/* the highest epoch on the disk is spool.highest; while another is on its way nothing is done for it */
 	uint64_t epoch_token;
