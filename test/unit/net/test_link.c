@@ -562,6 +562,27 @@ static void posts_before_the_handshake_ends_come_out_in_order_after_it(void **st
 	assert_int_equal(b->seen[5].uid, LINK_NO_UID);
 }
 
+static void post_when_up(struct side *s, const struct event *e)
+{
+	if (e->kind == EVENT_LINK && e->link.up)
+		post(s, e->link.peer, e->link.purpose, FRAME_CALL, 100);
+}
+
+static void what_is_posted_at_the_news_comes_after_what_waited(void **state)
+{
+	struct world *w = *state;
+	struct side *a = &w->side[0], *b = &w->side[1];
+
+	a->reply = post_when_up;
+	post(a, peer_of(b), PURPOSE_RPC, FRAME_CALL, 1);
+	post(a, peer_of(b), PURPOSE_RPC, FRAME_CALL, 2);
+	pump(w);
+	assert_int_equal(b->count, 4);
+	assert_int_equal(b->seen[1].request, 1);
+	assert_int_equal(b->seen[2].request, 2);
+	assert_int_equal(b->seen[3].request, 100);
+}
+
 static void a_mebibyte_passes_before_and_after(void **state)
 {
 	struct world *w = *state;
@@ -611,6 +632,22 @@ static void when_both_dial_each_prefers_its_own(void **state)
 	pump(w);
 	assert_false(b->seen[0].peer.link & LINK_DIALLED); /* came by the one that a dialled */
 	assert_false(a->seen[0].peer.link & LINK_DIALLED);
+}
+
+static void an_open_stream_is_used_before_one_that_waits(void **state)
+{
+	struct world *w = *state;
+	struct side *a = &w->side[0], *b = &w->side[1];
+	struct peer moved = {.id = a->identity.id, .addr = addr_v4(10, 0, 0, 99, 9)};
+
+	post(b, moved, PURPOSE_RPC, FRAME_CALL, 1); /* nobody answers there */
+	pump(w);
+	post(a, peer_of(b), PURPOSE_RPC, FRAME_CALL, 2);
+	pump(w);
+	post(b, moved, PURPOSE_RPC, FRAME_CALL, 3);
+	pump(w);
+	assert_int_equal(a->count, 2);
+	assert_int_equal(a->seen[1].request, 3);
 }
 
 static void each_purpose_has_a_stream_of_its_own(void **state)
@@ -828,9 +865,11 @@ int main(void)
 		T(what_goes_to_nobody_is_counted),
 		T(what_waits_for_a_handshake_is_bounded),
 		T(posts_before_the_handshake_ends_come_out_in_order_after_it),
+		T(what_is_posted_at_the_news_comes_after_what_waited),
 		T(a_mebibyte_passes_before_and_after),
 		T(an_answer_goes_back_on_the_stream_it_came_by),
 		T(when_both_dial_each_prefers_its_own),
+		T(an_open_stream_is_used_before_one_that_waits),
 		T(each_purpose_has_a_stream_of_its_own),
 		T(an_idle_gossip_stream_is_closed_and_no_other),
 		T(a_reset_is_broken_and_a_timeout_is_not),
