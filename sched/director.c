@@ -35,7 +35,7 @@ static void note_worker(struct director *d, struct bytes name, struct bytes reco
 	memcpy(id.b, name.at, sizeof(id.b));
 	if (id_is_none(id) || worker_record_get(record, &w) != OK)
 		return;
-	h = roster_add(&d->roster, id);
+	h = crew_add(&d->crew, id);
 	if (!h)
 		return;
 	h->registered = true;
@@ -203,7 +203,7 @@ static void break_promise(struct director *d, const struct promise *p, struct ou
 			    "the commit's outcome is not known: ask again");
 		break;
 	case PROMISE_ATTACHED:
-		h = roster_find(&d->roster, p->about);
+		h = crew_find(&d->crew, p->about);
 		if (h)
 			hand_detach(h);
 		break;
@@ -271,8 +271,12 @@ static void apply_job(struct director *d, struct bytes name, struct bytes record
 		return;
 	}
 	e = ledger_note(&d->ledger, &job);
-	if (!e->busy)
-		director_notify(d, e, o);
+	if (e->busy)
+		return; /* our own batch: COMMITTED comes next */
+	director_notify(d, e, o);
+	/* One whose outcome we were told is unknown: its worker's inventory says what is to be done about it. */
+	if (d->serving && e->hand && e->hand->attached)
+		work_direct(d, e->hand, o);
 }
 
 static void told_applied(struct director *d, const struct tell *t, struct outbox *o)
@@ -328,8 +332,8 @@ static void stop(struct director *d, const char *why, struct outbox *o)
 		flight_free(flight);
 	}
 	call_stop(d, o);
-	for (uint32_t i = 0; i < d->roster.count; i++)
-		hand_detach(d->roster.hand[i]);
+	for (uint32_t i = 0; i < d->crew.count; i++)
+		hand_detach(d->crew.hand[i]);
 	d->serving = false;
 	d->asking = false;
 	outbox_log(o, LOG_LEVEL_INFO, "director stopped acting: epoch=%llu why=\"%s\"",
@@ -346,9 +350,9 @@ static void begin(struct director *d, const struct tell *t, struct outbox *o)
 	d->retry_us = 0;
 	d->rest_us = 0;
 	seed(d);
-	for (uint32_t i = 0; i < d->roster.count; i++) {
-		hand_detach(d->roster.hand[i]);
-		hand_lease(d->roster.hand[i], d->now_us);
+	for (uint32_t i = 0; i < d->crew.count; i++) {
+		hand_detach(d->crew.hand[i]);
+		hand_lease(d->crew.hand[i], d->now_us);
 	}
 	for (struct entry *e = d->ledger.active.oldest; e; e = e->newer)
 		e->heard = false;
@@ -481,7 +485,7 @@ static void assign_all(struct director *d)
 	struct flight *flight = NULL;
 	struct hand *h;
 
-	while ((first = queue_first(&d->ledger.queue)) && (h = place_pick(&d->roster, d->turn)) &&
+	while ((first = queue_first(&d->ledger.queue)) && (h = place_pick(&d->crew, d->turn)) &&
 	       d->flights.bytes < FLIGHTS_MAX * FLIGHT_BYTES) {
 		struct entry *e = (struct entry *)first;
 		struct job job;
@@ -576,8 +580,8 @@ struct director *director_open(const struct director_config *config, const struc
 	d->config = with_defaults(*config);
 	d->map = map;
 	d->due_us = UINT64_MAX;
-	roster_init(&d->roster, config->fingerprint);
-	ledger_init(&d->ledger, &d->roster);
+	crew_init(&d->crew, config->fingerprint);
+	ledger_init(&d->ledger, &d->crew);
 	flights_init(&d->flights);
 	waiters_init(&d->waiters);
 	buffer_init(&d->record, JOB_RECORD_MAX);
@@ -596,7 +600,7 @@ void director_close(struct director *d)
 	flights_fini(&d->flights);
 	waiters_fini(&d->waiters);
 	ledger_fini(&d->ledger);
-	roster_fini(&d->roster);
+	crew_fini(&d->crew);
 	buffer_fini(&d->record);
 	buffer_fini(&d->body);
 	buffer_fini(&d->keys_at);

@@ -328,7 +328,7 @@ void call_news(struct director *d, const struct entry *e, const struct reply *to
 	n.seen = job_seen(job.state, job.number, n.unknown);
 	memcpy(n.why, job.why, sizeof(n.why));
 	if (job.state == JOB_QUEUED && !n.why[0])
-		snprintf(n.why, sizeof(n.why), "%.127s", place_why(&d->roster, place));
+		snprintf(n.why, sizeof(n.why), "%.127s", place_why(&d->crew, place));
 	buffer_clear(&d->body);
 	err = job_news_put(&n, &d->body);
 	must(err == OK);

@@ -10,12 +10,12 @@
 
 #include "core/call.h"
 #include "core/rng.h"
+#include "sched/crew.h"
 #include "sched/director.h"
 #include "sched/flight.h"
 #include "sched/job_pack.h"
 #include "sched/ledger.h"
 #include "sched/place.h"
-#include "sched/roster.h"
 #include "sched/waiter.h"
 
 /* A submit that no batch holds yet, or whose batch is in flight. */
@@ -40,7 +40,7 @@ struct director {
 	struct director_config config;
 	const struct kv *map;
 	struct rng rng;
-	struct roster roster;
+	struct crew crew;
 	struct ledger ledger;
 	struct flights flights;
 	struct waiters waiters;

@@ -57,8 +57,7 @@ static void sheet_stamp(struct sheet *s, uint64_t stamp_us)
 
 static void sheet_worker(const struct director *d, struct sheet *s, const struct job *job)
 {
-	const struct hand *h =
-		id_is_none(job->worker) ? NULL : roster_find(&d->roster, job->worker);
+	const struct hand *h = id_is_none(job->worker) ? NULL : crew_find(&d->crew, job->worker);
 	char name[NAME_MAX_LEN + 1];
 
 	if (h)
@@ -90,9 +89,9 @@ static void sheet_reason(const struct director *d, struct sheet *s, const struct
 	char why[PLACE_WHY_MAX];
 
 	if (job->state == JOB_QUEUED && job->why[0])
-		sheet_format(s, "%s; %s", job->why, place_why(&d->roster, why));
+		sheet_format(s, "%s; %s", job->why, place_why(&d->crew, why));
 	else if (job->state == JOB_QUEUED)
-		sheet_text(s, place_why(&d->roster, why));
+		sheet_text(s, place_why(&d->crew, why));
 	else if (entry_is_unknown(e))
 		sheet_text(s,
 			   e->on_lost == ON_LOST_HOLD
@@ -217,8 +216,8 @@ void sheet_workers(struct director *d, const struct reply *to, struct outbox *o)
 	struct sheet s;
 
 	sheet_init(&s, workers_names, FRAME_MAX / 2);
-	for (uint32_t i = 0; i < d->roster.count && left > 0; i++) {
-		const struct hand *h = d->roster.hand[i];
+	for (uint32_t i = 0; i < d->crew.count && left > 0; i++) {
+		const struct hand *h = d->crew.hand[i];
 		uint64_t over_us = hand_lease_over_us(h, d->config.lease_ms);
 		char name[NAME_MAX_LEN + 1];
 
@@ -231,7 +230,7 @@ void sheet_workers(struct director *d, const struct reply *to, struct outbox *o)
 			sheet_text(&s, addr_text(h->addr).s);
 		else
 			sheet_nil(&s);
-		sheet_text(&s, hand_state_name(hand_state(&d->roster, h)));
+		sheet_text(&s, hand_state_name(hand_state(&d->crew, h)));
 		sheet_format(&s, "%u/%u", h->used, h->slots);
 		sheet_u64(&s, h->used);
 		sheet_u64(&s, 0); /* control tasks: none are run yet */

@@ -33,8 +33,8 @@ void work_direct(struct director *d, struct hand *h, struct outbox *o)
 
 void work_direct_all(struct director *d, struct outbox *o)
 {
-	for (uint32_t i = 0; i < d->roster.count; i++) {
-		struct hand *h = d->roster.hand[i];
+	for (uint32_t i = 0; i < d->crew.count; i++) {
+		struct hand *h = d->crew.hand[i];
 		bool there = h->has_facts ? h->is_worker && h->member == MEMBER_ALIVE
 					  : h->linked && h->registered;
 
@@ -188,8 +188,8 @@ static void disconnect(struct director *d, struct hand *h, const char *why, stru
 void work_due(struct director *d, struct outbox *o)
 {
 	d->due_us = UINT64_MAX;
-	for (uint32_t i = 0; i < d->roster.count; i++) {
-		struct hand *h = d->roster.hand[i];
+	for (uint32_t i = 0; i < d->crew.count; i++) {
+		struct hand *h = d->crew.hand[i];
 		uint64_t over_us = hand_lease_over_us(h, d->config.lease_ms);
 
 		if (h->used == 0)
@@ -287,7 +287,7 @@ static void register_hand(struct director *d, struct hand *h, const struct attac
 
 void work_registered(struct director *d, const struct promise *p, struct outbox *o)
 {
-	struct hand *h = roster_find(&d->roster, p->about);
+	struct hand *h = crew_find(&d->crew, p->about);
 	char name[NAME_MAX_LEN + 1];
 
 	if (!h || !h->attached || h->peer.link != p->to.peer.link)
@@ -325,7 +325,7 @@ void work_attach(struct director *d, const struct event *e, struct outbox *o)
 		d->figures.malformed++;
 		return;
 	}
-	h = roster_add(&d->roster, a.node);
+	h = crew_add(&d->crew, a.node);
 	why = h ? refusal(d, &a) : "there are too many workers";
 	if (why) {
 		attached(d, peer, why, o);
@@ -397,8 +397,8 @@ static void refuse(struct director *d, struct entry *e, const struct report *r,
 void work_rested(struct director *d)
 {
 	d->rest_us = 0;
-	for (uint32_t i = 0; i < d->roster.count; i++)
-		d->roster.hand[i]->rests = false;
+	for (uint32_t i = 0; i < d->crew.count; i++)
+		d->crew.hand[i]->rests = false;
 }
 
 void work_report(struct director *d, const struct event *event, struct outbox *o)
@@ -412,7 +412,7 @@ void work_report(struct director *d, const struct event *event, struct outbox *o
 		d->figures.malformed++;
 		return;
 	}
-	h = roster_find(&d->roster, r.node);
+	h = crew_find(&d->crew, r.node);
 	if (h)
 		h->heard_us = d->now_us;
 	e = ledger_find(&d->ledger, r.attempt.job);
@@ -447,7 +447,7 @@ void work_lease_ask(struct director *d, const struct event *e, struct outbox *o)
 		d->figures.malformed++;
 		return;
 	}
-	h = roster_find(&d->roster, ask.node);
+	h = crew_find(&d->crew, ask.node);
 	if (!h || !h->attached || h->peer.link != e->frame.peer.link) {
 		/* Only who is attached is known to hold nothing that was given up. */
 		if (h && !h->attached)
@@ -466,8 +466,8 @@ void work_fence(struct director *d, struct outbox *o)
 	struct tell t = {.kind = TELL_FENCE, .batch = {.epoch = d->fence.epoch}};
 
 	t.batch.token = ++d->fence_token;
-	for (uint32_t i = 0; i < d->roster.count; i++) {
-		struct hand *h = d->roster.hand[i];
+	for (uint32_t i = 0; i < d->crew.count; i++) {
+		struct hand *h = d->crew.hand[i];
 
 		if (h->asks && h->ask_fence == 0)
 			h->ask_fence = t.batch.token;
@@ -479,8 +479,8 @@ void work_fence(struct director *d, struct outbox *o)
 void work_fenced(struct director *d, uint64_t token, enum err err, struct outbox *o)
 {
 	must(token != 0);
-	for (uint32_t i = 0; d->serving && i < d->roster.count; i++) {
-		struct hand *h = d->roster.hand[i];
+	for (uint32_t i = 0; d->serving && i < d->crew.count; i++) {
+		struct hand *h = d->crew.hand[i];
 		struct lease lease = {
 			.fence = d->fence, .sent_us = h->asked_us, .lease_ms = d->config.lease_ms};
 
@@ -502,7 +502,7 @@ void work_fenced(struct director *d, uint64_t token, enum err err, struct outbox
 void work_link(struct director *d, const struct event *e, struct outbox *o)
 {
 	const struct peer *peer = &e->link.peer;
-	struct hand *h = roster_find(&d->roster, peer->id);
+	struct hand *h = crew_find(&d->crew, peer->id);
 
 	if (!e->link.up)
 		waiters_unlink(&d->waiters, peer->link);
@@ -526,13 +526,13 @@ void work_link(struct director *d, const struct event *e, struct outbox *o)
 void work_member(struct director *d, const struct event *e, struct outbox *o)
 {
 	const struct facts *facts = e->tell.member.facts;
-	struct hand *h = roster_find(&d->roster, facts->id);
+	struct hand *h = crew_find(&d->crew, facts->id);
 	bool was;
 
 	if (e->tell.member.view != VIEW_ALL)
 		return;
 	if (!h && (facts->roles & ROLE_WORKER))
-		h = roster_add(&d->roster, facts->id);
+		h = crew_add(&d->crew, facts->id);
 	if (!h)
 		return;
 	was = h->has_facts && h->is_worker && h->member == MEMBER_ALIVE;

@@ -10,9 +10,9 @@
 
 _Static_assert(offsetof(struct entry, queued) == 0, "an entry is found from its place");
 
-void ledger_init(struct ledger *l, struct roster *roster)
+void ledger_init(struct ledger *l, struct crew *crew)
 {
-	*l = (struct ledger){.roster = roster};
+	*l = (struct ledger){.crew = crew};
 	queue_init(&l->queue);
 }
 
@@ -21,7 +21,7 @@ void ledger_fini(struct ledger *l)
 	for (size_t i = 0; i < l->room; i++)
 		free(l->table[i]);
 	free(l->table);
-	ledger_init(l, l->roster);
+	ledger_init(l, l->crew);
 }
 
 /* --- the table: linear probing, never more than half full --- */
@@ -132,7 +132,7 @@ static void hand_leave(struct entry *e)
 
 static void hand_join(struct ledger *l, struct entry *e)
 {
-	struct hand *h = roster_add(l->roster, e->worker);
+	struct hand *h = crew_add(l->crew, e->worker);
 
 	if (!h)
 		return;
@@ -254,9 +254,9 @@ void ledger_load(struct ledger *l, const struct kv *map, uint32_t *bad)
 	struct entry **all;
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < l->roster->count; i++) {
-		l->roster->hand[i]->jobs = NULL;
-		l->roster->hand[i]->used = 0;
+	for (uint32_t i = 0; i < l->crew->count; i++) {
+		l->crew->hand[i]->jobs = NULL;
+		l->crew->hand[i]->used = 0;
 	}
 	ledger_fini(l);
 	*bad = read_all(l, map);

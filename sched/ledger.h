@@ -10,10 +10,10 @@
 #ifndef SCHED_LEDGER_H
 #define SCHED_LEDGER_H
 
+#include "sched/crew.h"
 #include "sched/job.h"
 #include "sched/kv.h"
 #include "sched/queue.h"
-#include "sched/roster.h"
 
 struct fresh; /* sched/director_part.h */
 
@@ -50,10 +50,10 @@ struct ledger {
 	struct queue queue;
 	struct entries active; /* by submit */
 	struct entries ended;  /* by end */
-	struct roster *roster;
+	struct crew *crew;
 };
 
-void ledger_init(struct ledger *l, struct roster *roster);
+void ledger_init(struct ledger *l, struct crew *crew);
 void ledger_fini(struct ledger *l);
 struct entry *ledger_find(const struct ledger *l, struct id job);
 /* Takes over what the record says; makes the entry when there is none. */

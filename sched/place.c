@@ -5,9 +5,9 @@
 
 #include "core/must.h"
 
-struct hand *place_pick(const struct roster *r, struct id turn)
+struct hand *place_pick(const struct crew *r, struct id turn)
 {
-	uint32_t from = roster_after(r, turn);
+	uint32_t from = crew_after(r, turn);
 
 	must(from <= r->count);
 	for (uint32_t i = 0; i < r->count; i++) {
@@ -24,7 +24,7 @@ struct census {
 	uint32_t used, slots;
 };
 
-static void count_hand(const struct roster *r, const struct hand *h, struct census *c)
+static void count_hand(const struct crew *r, const struct hand *h, struct census *c)
 {
 	if (!h->registered && !h->attached)
 		return;
@@ -63,7 +63,7 @@ static void add(char *out, size_t *at, uint32_t count, const char *what)
 	*at += (size_t)len;
 }
 
-const char *place_why(const struct roster *r, char out[PLACE_WHY_MAX])
+const char *place_why(const struct crew *r, char out[PLACE_WHY_MAX])
 {
 	struct census c = {0};
 	size_t at = 0;

@@ -5,13 +5,13 @@
 #ifndef SCHED_PLACE_H
 #define SCHED_PLACE_H
 
-#include "sched/roster.h"
+#include "sched/crew.h"
 
 #define PLACE_WHY_MAX 160u
 
 /* The next free worker after `turn`; NULL when there is none. */
-struct hand *place_pick(const struct roster *r, struct id turn);
+struct hand *place_pick(const struct crew *r, struct id turn);
 /* Why place_pick finds none, in words. Into `out`, returned. */
-const char *place_why(const struct roster *r, char out[PLACE_WHY_MAX]);
+const char *place_why(const struct crew *r, char out[PLACE_WHY_MAX]);
 
 #endif

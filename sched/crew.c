@@ -1,4 +1,4 @@
-#include "sched/roster.h"
+#include "sched/crew.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +9,22 @@
 
 #define LEASE_GRACE_US 200000u
 
-void roster_init(struct roster *r, const uint8_t fingerprint[16])
+void crew_init(struct crew *r, const uint8_t fingerprint[16])
 {
-	*r = (struct roster){0};
+	*r = (struct crew){0};
 	memcpy(r->fingerprint, fingerprint, sizeof(r->fingerprint));
 }
 
-void roster_fini(struct roster *r)
+void crew_fini(struct crew *r)
 {
 	for (uint32_t i = 0; i < r->count; i++)
 		free(r->hand[i]);
 	free(r->hand);
-	*r = (struct roster){0};
+	*r = (struct crew){0};
 }
 
 /* Index of the first hand whose id is not below `id`. */
-static uint32_t search(const struct roster *r, struct id id)
+static uint32_t search(const struct crew *r, struct id id)
 {
 	uint32_t low = 0, high = r->count;
 
@@ -40,14 +40,14 @@ static uint32_t search(const struct roster *r, struct id id)
 	return low;
 }
 
-struct hand *roster_find(const struct roster *r, struct id id)
+struct hand *crew_find(const struct crew *r, struct id id)
 {
 	uint32_t at = search(r, id);
 
 	return at < r->count && id_same(r->hand[at]->id, id) ? r->hand[at] : NULL;
 }
 
-struct hand *roster_add(struct roster *r, struct id id)
+struct hand *crew_add(struct crew *r, struct id id)
 {
 	uint32_t at = search(r, id);
 	struct hand *h;
@@ -71,7 +71,7 @@ struct hand *roster_add(struct roster *r, struct id id)
 	return h;
 }
 
-uint32_t roster_after(const struct roster *r, struct id after)
+uint32_t crew_after(const struct crew *r, struct id after)
 {
 	uint32_t at = search(r, after);
 
@@ -113,7 +113,7 @@ void hand_detach(struct hand *h)
 	h->asks = false;
 }
 
-enum hand_state hand_state(const struct roster *r, const struct hand *h)
+enum hand_state hand_state(const struct crew *r, const struct hand *h)
 {
 	static const uint8_t none[16];
 
@@ -138,10 +138,10 @@ const char *hand_state_name(enum hand_state state)
 	return name[state];
 }
 
-bool hand_is_free(const struct roster *r, const struct hand *h)
+bool hand_is_free(const struct crew *r, const struct hand *h)
 {
-	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->rests && h->used < h->slots &&
-	       (!h->has_facts || h->member == MEMBER_ALIVE);
+	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->rests &&
+	       h->used < h->slots && (!h->has_facts || h->member == MEMBER_ALIVE);
 }
 
 const char *hand_name(const struct hand *h, char out[NAME_MAX_LEN + 1])

@@ -6,8 +6,8 @@
  *  2. An attached hand is registered or about to be, and has a peer to send to.
  *  3. A lease counts as over only `1.1 x lease + 200 ms` after the last thing that could have begun one: the director's
  *     own beginning, the attach, its last answer to a question, its last order. Clock rates differ by 5 % at most. */
-#ifndef SCHED_ROSTER_H
-#define SCHED_ROSTER_H
+#ifndef SCHED_CREW_H
+#define SCHED_CREW_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,7 +48,7 @@ struct hand {
 	bool linked; /* peer.link stands */
 	bool attached;
 	bool accepted; /* ATTACHED went out: orders may follow it */
-	bool rests; /* it refused an attempt a moment ago */
+	bool rests;    /* it refused an attempt a moment ago */
 	struct peer peer;
 	uint64_t boot;
 	uint32_t slots;
@@ -62,28 +62,28 @@ struct hand {
 	uint32_t used;
 };
 
-struct roster {
+struct crew {
 	struct hand **hand; /* by id */
 	uint32_t count;
 	uint32_t room;
 	uint8_t fingerprint[16]; /* our own; all zero: not compared */
 };
 
-void roster_init(struct roster *r, const uint8_t fingerprint[16]);
-void roster_fini(struct roster *r);
-struct hand *roster_find(const struct roster *r, struct id id);
+void crew_init(struct crew *r, const uint8_t fingerprint[16]);
+void crew_fini(struct crew *r);
+struct hand *crew_find(const struct crew *r, struct id id);
 /* Finds or makes; NULL when there are WORKERS_MAX already. */
-struct hand *roster_add(struct roster *r, struct id id);
+struct hand *crew_add(struct crew *r, struct id id);
 /* Index of the first hand whose id is greater than `after`; `count` when there is none. */
-uint32_t roster_after(const struct roster *r, struct id after);
+uint32_t crew_after(const struct crew *r, struct id after);
 
 void hand_member(struct hand *h, enum member_state state, const struct facts *facts);
 void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer, uint64_t now_us);
 void hand_detach(struct hand *h);
-enum hand_state hand_state(const struct roster *r, const struct hand *h);
+enum hand_state hand_state(const struct crew *r, const struct hand *h);
 const char *hand_state_name(enum hand_state state);
 /* May take one more attempt now. */
-bool hand_is_free(const struct roster *r, const struct hand *h);
+bool hand_is_free(const struct crew *r, const struct hand *h);
 /* Its name, or its id while nobody told the name. Into `out`, returned. */
 const char *hand_name(const struct hand *h, char out[NAME_MAX_LEN + 1]);
 /* When whatever it runs has surely ended, if nothing is heard. */
