@@ -93,6 +93,40 @@ fail:;
 	return -1;
 }
 
+static int file_open(struct shelf *s, const char *name)
+{
+	const char *leaf;
+	int directory = path_parent(s->root, name, &leaf);
+
+	if (directory < 0)
+		return -1;
+	int fd = openat(directory, leaf, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int why = errno;
+	close(directory);
+	errno = why;
+	return fd;
+}
+
+static int file_new(struct shelf *s, const char *name, uint32_t reserve)
+{
+	struct path_made made;
+	const char *leaf;
+	int directory = path_parent_make(s->root, name, &leaf, &made);
+
+	if (directory < 0)
+		return -1;
+	int fd = file_make(directory, leaf, reserve);
+	int why = errno;
+	close(directory);
+	if (path_made_sync(&made, fd >= 0) < 0) {
+		why = errno;
+		close(fd);
+		fd = -1;
+	}
+	errno = why;
+	return fd;
+}
+
 /* The open file, opened or (with `make`) made when need be; NULL with errno. */
 static struct ledger_file *ledger_open(struct shelf *s, struct ledger *l, const char *name,
 				       bool make, uint32_t reserve)
@@ -101,17 +135,10 @@ static struct ledger_file *ledger_open(struct shelf *s, struct ledger *l, const 
 
 	must(shelf_name_ok(name));
 	if (f == NULL) {
-		const char *leaf;
-		int directory = path_parent(s->root, name, make, &leaf);
+		int fd = file_open(s, name);
 
-		if (directory < 0)
-			return NULL;
-		int fd = openat(directory, leaf, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 && errno == ENOENT && make)
-			fd = file_make(directory, leaf, reserve);
-		int why = errno;
-		close(directory);
-		errno = why;
+			fd = file_new(s, name, reserve);
 		if (fd < 0)
 			return NULL;
 		f = ledger_place(l);
@@ -244,14 +271,17 @@ static enum err put_beside(int directory, const char *leaf, struct bytes body)
 
 enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct bytes body)
 {
+	struct path_made made;
 	const char *leaf;
-	int directory = path_parent(s->root, name, true, &leaf);
+	int directory = path_parent_make(s->root, name, &leaf, &made);
 
 	if (directory < 0)
 		return file_err(errno);
 	ledger_forget_under(l, name); /* an open one is the old file's */
 	enum err err = put_beside(directory, leaf, body);
 	close(directory);
+	if (path_made_sync(&made, err == OK) < 0)
+		err = file_err(errno);
 	return err;
 }
 
@@ -260,7 +290,7 @@ enum err shelf_drop(struct shelf *s, struct ledger *l, const char *name)
 {
 	const char *leaf;
 	char aside[FILE_NAME_MAX + 8];
-	int directory = path_parent(s->root, name, false, &leaf);
+	int directory = path_parent(s->root, name, &leaf);
 	enum err err = OK;
 
 	if (directory < 0)
@@ -289,7 +319,7 @@ enum err shelf_read(struct shelf *s, const char *name, uint64_t at, uint8_t *to,
 		    uint32_t *got)
 {
 	const char *leaf;
-	int directory = path_parent(s->root, name, false, &leaf);
+	int directory = path_parent(s->root, name, &leaf);
 	uint32_t have = 0;
 
 	if (directory < 0)

@@ -158,7 +158,7 @@ static enum err disk_list(void *self, const char *directory,
 	const char *leaf;
 
 	must(shelf_name_ok(directory));
-	int parent = path_parent(s->root, directory, false, &leaf);
+	int parent = path_parent(s->root, directory, &leaf);
 	if (parent < 0)
 		return errno == ENOENT ? OK : file_err(errno);
 	int fd = openat(parent, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -14,16 +14,24 @@
 
 #define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-static int make_within(int parent, const char *name)
+static int make_within(int parent, const char *name, struct path_made *made)
 {
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return -1;
-	if (fsync(parent) < 0)
-		return -1;
+	if (made->count == MADE_MAX) {
+		if (fsync(parent) < 0)
+			return -1;
+	} else {
+		int copy = fcntl(parent, F_DUPFD_CLOEXEC, 0);
+
+		if (copy < 0)
+			return -1;
+		made->directory[made->count++] = copy;
+	}
 	return openat(parent, name, DIRECTORY);
 }
 
-int path_parent(int root, const char *name, bool make, const char **leaf)
+static int walk(int root, const char *name, const char **leaf, struct path_made *made)
 {
 	char part[FILE_NAME_MAX + 1];
 	int here = fcntl(root, F_DUPFD_CLOEXEC, 0);
@@ -36,8 +44,8 @@ int path_parent(int root, const char *name, bool make, const char **leaf)
 		memcpy(part, name, len);
 		part[len] = 0;
 		int next = openat(here, part, DIRECTORY);
-		if (next < 0 && errno == ENOENT && make)
-			next = make_within(here, part);
+		if (next < 0 && errno == ENOENT && made != NULL)
+			next = make_within(here, part, made);
 		int why = errno;
 		close(here);
 		errno = why;
@@ -46,6 +54,38 @@ int path_parent(int root, const char *name, bool make, const char **leaf)
 	}
 	*leaf = name;
 	return here;
+}
+
+int path_parent(int root, const char *name, const char **leaf)
+{
+	return walk(root, name, leaf, NULL);
+}
+
+int path_parent_make(int root, const char *name, const char **leaf, struct path_made *made)
+{
+	made->count = 0;
+	int directory = walk(root, name, leaf, made);
+	if (directory < 0) {
+		int why = errno;
+
+		(void)path_made_sync(made, false);
+		errno = why;
+	}
+	return directory;
+}
+
+int path_made_sync(struct path_made *made, bool sync)
+{
+	int why = 0;
+
+	for (uint32_t i = 0; i < made->count; i++) {
+		if (sync && fsync(made->directory[i]) < 0)
+			why = errno;
+		close(made->directory[i]);
+	}
+	made->count = 0;
+	errno = why;
+	return why == 0 ? 0 : -1;
 }
 
 /* A tree that goes. Depth costs one open directory each, so it is bounded: what lies deeper (a job may make any tree) is
