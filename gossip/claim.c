@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK        1024u /* incarnations reserved at a time */
 #define ASK_US       400000u
 #define ASK_TRIES    5u
 #define LEFT_KEEP_US (3600u * UINT64_C(1000000)) /* no one needs to be told longer */
@@ -256,7 +255,7 @@ void claim_raised(struct swim *s)
 		settle_state(s, s->self, MEMBER_ALIVE, s->wanted);
 	s->wanted = 0;
 	spread(s, s->self, RUMOR_GOOD);
-	if (s->reserved - me->incarnation < BLOCK / 2)
+	if (s->reserved - me->incarnation < RESERVE / 2)
 		swim_save(s);
 }
 

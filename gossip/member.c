@@ -122,7 +122,8 @@ static void unlist_living(struct members *t, uint32_t slot)
 		place(t, l, gap, l->at[t->cursor]);
 		gap = t->cursor;
 	}
-	place(t, l, gap, l->at[l->count - 1]);
+	if (gap != l->count - 1)
+		place(t, l, gap, l->at[l->count - 1]);
 	l->count--;
 }
 

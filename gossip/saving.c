@@ -4,8 +4,6 @@
 #include "core/must.h"
 #include "gossip/swim_parts.h"
 
-#define BLOCK 1024u /* incarnations reserved at a time */
-
 /* The addresses to be tried after the next start: of the members known now or, while we are alone, of the past. */
 static uint32_t gather(const struct swim *s, struct addr known[KNOWN_MAX])
 {
@@ -35,7 +33,7 @@ void swim_save(struct swim *s)
 	used = s->wanted > used ? s->wanted : used;
 	s->saving = (struct saving){
 		.token = ++s->tokens,
-		.reserved = used + BLOCK > s->reserved ? used + BLOCK : s->reserved,
+		.reserved = used + RESERVE > s->reserved ? used + RESERVE : s->reserved,
 		.version = view_log_version_to_save(&s->log),
 	};
 	struct past past = {.reserved = s->saving.reserved,

@@ -106,20 +106,6 @@ static void hear(struct swim *s, struct message *m, bool synced)
 	}
 }
 
-static void read_body(struct swim *s, const struct source *from, struct bytes body)
-{
-	struct message m;
-
-	if (message_check(body) != OK) {
-		s->refused++;
-		return;
-	}
-	reply_begin(s, from);
-	while (message_next(&body, &m))
-		hear(s, &m, from->stream);
-	reply_end(s);
-}
-
 /* A sender of whom, or of whose life, we do not know is asked who it is. */
 static void meet(struct swim *s, struct id who, uint64_t boot)
 {
@@ -130,16 +116,29 @@ static void meet(struct swim *s, struct id who, uint64_t boot)
 		reply_ask_now(s, who);
 }
 
+static void read_body(struct swim *s, const struct source *from, uint64_t boot, struct bytes body)
+{
+	struct message m;
+
+	if (message_check(body) != OK) {
+		s->refused++;
+		return;
+	}
+	reply_begin(s, from);
+	while (message_next(&body, &m))
+		hear(s, &m, from->stream);
+	if (!from->stream)
+		meet(s, from->id, boot);
+	reply_end(s);
+}
+
 static void hear_datagram(struct swim *s, const struct event *e)
 {
 	struct source from = {.id = e->datagram.sender, .addr = e->datagram.from};
 
 	if (e->datagram.view != s->view || id_same(from.id, swim_self(s)->id))
 		return;
-	read_body(s, &from, e->datagram.body);
-	reply_begin(s, &from);
-	meet(s, from.id, e->datagram.boot);
-	reply_end(s);
+	read_body(s, &from, e->datagram.boot, e->datagram.body);
 }
 
 static void hear_frame(struct swim *s, const struct event *e)
@@ -154,7 +153,7 @@ static void hear_frame(struct swim *s, const struct event *e)
 	if (e->frame.type != FRAME_GOSSIP || body.len == 0 || body.at[0] != s->view ||
 	    id_same(from.id, swim_self(s)->id))
 		return;
-	read_body(s, &from, bytes_of(body.at + 1, body.len - 1));
+	read_body(s, &from, 0, bytes_of(body.at + 1, body.len - 1));
 }
 
 /* A stream that broke is a sign that its other end is gone: ask now rather than at its turn. */

@@ -14,7 +14,8 @@
 #include "gossip/swim.h"
 #include "gossip/view.h"
 
-#define NEVER UINT64_MAX
+#define NEVER   UINT64_MAX
+#define RESERVE 1024u /* incarnations taken from the disk at a time */
 
 /* Each is the time of the next call, or NEVER. */
 enum timer {

@@ -87,15 +87,23 @@ static bool begin(struct swim *s, enum sync_why why, const struct peer *to)
 	return true;
 }
 
-/* A member that is here with this address, whichever of its ports was named. */
+/* Whichever of its ports was named. */
+static bool is_at(const struct member *m, struct addr addr)
+{
+	uint32_t above = (uint32_t)addr.port - m->card->addr.port;
+
+	return addr_same_ip(m->card->addr, addr) && above % VIEW_PORT_STEP == 0 &&
+	       above / VIEW_PORT_STEP <= VIEWS;
+}
+
 static const struct member *member_at_addr(const struct swim *s, struct addr addr)
 {
+	if (is_at(swim_self(s), addr))
+		return swim_self(s);
 	for (uint32_t i = 0; i < s->members.living.count; i++) {
 		const struct member *m = members_at(&s->members, s->members.living.at[i]);
-		uint32_t above = (uint32_t)addr.port - m->card->addr.port;
 
-		if (addr_same_ip(m->card->addr, addr) && above % VIEW_PORT_STEP == 0 &&
-		    above / VIEW_PORT_STEP <= VIEWS)
+		if (is_at(m, addr))
 			return m;
 	}
 	return NULL;
@@ -114,10 +122,10 @@ void sync_candidate(struct swim *s, struct addr addr)
 	const struct member *known = member_at_addr(s, addr);
 	struct peer to = {.addr = addr};
 
-	if (known != NULL)
-		tell_joined(s, addr, known->id);
-	else
+	if (known == NULL)
 		begin(s, SYNC_JOIN, &to);
+	else if (known != swim_self(s))
+		tell_joined(s, addr, known->id);
 }
 
 /* --- comparing --- */
@@ -357,7 +365,7 @@ static void heal_past(struct swim *s)
 		return;
 	struct addr node = s->past.known[s->past_next++ % s->past.count];
 	struct peer to = {.addr = view_addr(s->view, node)};
-	if (member_at_addr(s, node) == NULL && !addr_same(node, swim_self(s)->card->addr))
+	if (member_at_addr(s, node) == NULL)
 		begin(s, SYNC_HEAL, &to);
 }
 

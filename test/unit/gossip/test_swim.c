@@ -1,0 +1,404 @@
+#include <stdio.h>
+
+#include "test/unit/gossip/world.h"
+
+/* The block without its first line (the cause) and with `this` taken out: what all nodes print alike. */
+static char *common(const struct node *n)
+{
+	char *text = strdup(strchr(n->block, '\n') + 1);
+	char *this = strstr(text, " this");
+
+	assert_non_null(this);
+	memmove(this, this + 5, strlen(this + 5) + 1);
+	return text;
+}
+
+static void all_print_alike(struct world *w, const char *header)
+{
+	char *first = NULL;
+
+	for (uint32_t i = 0; i < w->count; i++) {
+		if (w->node[i].swim == NULL)
+			continue;
+		char *text = common(&w->node[i]);
+		if (first == NULL)
+			first = text;
+		assert_string_equal(first, text);
+		if (header != NULL)
+			assert_memory_equal(text, header, strlen(header));
+		if (text != first)
+			free(text);
+	}
+	free(first);
+}
+
+static void the_first_node_prints_one_member_and_version_one(void **state)
+{
+	struct world *w = world_open(1, 1);
+	char expected[512];
+	(void)state;
+
+	world_start(w, 0);
+	world_run(w, SECOND);
+	snprintf(expected, sizeof(expected),
+		 "all: started\nMembers {size:1, ver:1} [\n        Member [10.0.0.0]:10081 - %s "
+		 "this\n]",
+		 id_text(w->node[0].me.id).s);
+	assert_string_equal(w->node[0].block, expected);
+	assert_int_equal(w->node[0].blocks, 1);
+	assert_true(swim_deadline_us(w->node[0].swim) == UINT64_MAX);
+	world_close(w);
+}
+
+static void three_joins_give_size_three_and_version_three(void **state)
+{
+	struct world *w = world_grown(3, 2);
+	(void)state;
+
+	all_print_alike(w, "Members {size:3, ver:3} [\n");
+	assert_int_equal(w->node[1].joined, 1);
+	assert_int_equal(w->node[2].joined, 1);
+	assert_non_null(strstr(w->node[0].block, "all: 10.0.0.2 joined (worker n2)\n"));
+	world_close(w);
+}
+
+static void five_nodes_that_start_at_once_print_the_same_block(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct world *w = world_open(5, seed);
+
+		for (uint32_t i = 0; i < 5; i++)
+			world_start(w, i);
+		for (uint32_t i = 0; i < 5; i++)
+			world_join(w, i, (i + 1) % 5);
+		assert_true(world_settle(w, 3 * SECOND) != UINT64_MAX);
+		world_run(w, 10 * SECOND);
+		all_print_alike(w, "Members {size:5, ver:5} [\n");
+		world_close(w);
+	}
+}
+
+static void a_killed_member_is_known_to_all_within_seconds(void **state)
+{
+	struct world *w = world_grown(5, 3);
+	(void)state;
+
+	world_kill(w, 2);
+	uint64_t ms = world_settle(w, 60 * SECOND);
+	print_message("killed: known to all after %llu ms\n", (unsigned long long)ms);
+	assert_true(ms < 10000);
+	world_run(w, 5 * SECOND);
+	for (uint32_t i = 0; i < 5; i++)
+		if (i != 2)
+			assert_int_equal(world_state(w, i, 2), MEMBER_DEAD);
+	all_print_alike(w, "Members {size:4, ver:6} [\n");
+	assert_non_null(strstr(w->node[0].block, "all: 10.0.0.2 failed after "));
+	assert_int_equal(w->node[0].failures, 1);
+	assert_int_equal(w->node[0].isolated, 0);
+	world_close(w);
+}
+
+static void a_leaver_is_left_and_not_failed(void **state)
+{
+	struct world *w = world_grown(5, 4);
+	(void)state;
+
+	swim_leave(w->node[4].swim, w->now_us, w->out);
+	world_carry(w, 4);
+	assert_false(swim_left(w->node[4].swim));
+	for (int i = 0; i < 20 && !swim_left(w->node[4].swim); i++)
+		world_run(w, SECOND / 10);
+	assert_true(swim_left(w->node[4].swim));
+	world_kill(w, 4);
+	assert_true(world_settle(w, SECOND) != UINT64_MAX);
+	world_run(w, 3 * SECOND);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(world_state(w, i, 4), MEMBER_LEFT);
+		assert_int_equal(w->node[i].failures, 0);
+	}
+	all_print_alike(w, "Members {size:4, ver:6} [\n");
+	assert_non_null(strstr(w->node[1].block, "all: 10.0.0.4 left\n"));
+	world_close(w);
+}
+
+static bool spoil_leave(struct world *w, uint32_t to, struct event *e)
+{
+	(void)w, (void)to;
+	if (e->kind == EVENT_VERIFIED)
+		e->verified.good = false;
+	return true;
+}
+
+static void a_leave_with_a_bad_signature_changes_nothing(void **state)
+{
+	struct world *w = world_grown(3, 5);
+	(void)state;
+
+	w->forge = spoil_leave;
+	swim_leave(w->node[2].swim, w->now_us, w->out);
+	world_carry(w, 2);
+	world_run(w, SECOND);
+	assert_true(world_state(w, 0, 2) != MEMBER_LEFT);
+	assert_true(world_state(w, 1, 2) != MEMBER_LEFT);
+	world_close(w);
+}
+
+static void a_restart_is_a_leave_and_a_join_and_never_a_duplicate(void **state)
+{
+	struct world *w = world_grown(4, 6);
+	(void)state;
+
+	world_kill(w, 1);
+	world_start(w, 1); /* at once: nobody has missed it; its disk knows whom to ask */
+	assert_true(world_settle(w, 5 * SECOND) != UINT64_MAX);
+	world_run(w, 8 * SECOND);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(swim_find(w->node[i].swim, w->node[1].me.id)->boot == 2);
+	all_print_alike(w, "Members {size:4, ");
+	assert_true(swim_version(w->node[0].swim) >= 6);
+	world_close(w);
+}
+
+static void a_member_that_is_heard_refutes_although_half_its_packets_are_lost(void **state)
+{
+	struct world *w = world_grown(6, 7);
+	(void)state;
+
+	/* Nobody hears node 3 but for node 0; it hears all. */
+	for (uint32_t i = 1; i < 6; i++)
+		world_cut(w, 3, i, true);
+	for (int i = 0; i < 60; i++) {
+		world_run(w, SECOND);
+		for (uint32_t k = 0; k < 6; k++)
+			assert_int_not_equal(world_state(w, k, 3), MEMBER_DEAD);
+	}
+	for (uint32_t i = 1; i < 6; i++)
+		world_cut(w, 3, i, false);
+	assert_true(world_settle(w, 20 * SECOND) != UINT64_MAX);
+	world_close(w);
+}
+
+static void loss_of_a_fifth_of_all_datagrams_makes_nobody_dead(void **state)
+{
+	struct world *w = world_grown(16, 8);
+	(void)state;
+
+	w->loss_permille = 200;
+	world_run(w, 120 * SECOND);
+	for (uint32_t i = 0; i < 16; i++)
+		assert_int_equal(w->node[i].failures, 0);
+	world_close(w);
+}
+
+static void a_partition_heals_by_itself(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		struct world *w = world_grown(8, seed);
+
+		world_split(w, 3, true);
+		world_run(w, 90 * SECOND);
+		assert_int_equal(swim_size(w->node[0].swim), 3);
+		assert_int_equal(swim_size(w->node[7].swim), 5);
+		assert_int_equal(w->node[0].isolated, 1);
+		assert_int_equal(w->node[7].isolated, 0);
+		world_split(w, 3, false);
+		uint64_t ms = world_settle(w, 60 * SECOND);
+		assert_true(ms != UINT64_MAX);
+		world_run(w, 10 * SECOND);
+		all_print_alike(w, "Members {size:8, ");
+		world_close(w);
+	}
+}
+
+static void a_frozen_node_accuses_nobody_when_it_wakes(void **state)
+{
+	struct world *w = world_grown(8, 9);
+	(void)state;
+
+	w->node[5].frozen_us = w->now_us + 3 * SECOND; /* shorter than a suspicion */
+	world_run(w, 30 * SECOND);
+	assert_true(world_agrees(w));
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(w->node[i].failures, 0);
+	world_close(w);
+}
+
+static void the_dead_that_were_reaped_do_not_come_back_by_an_old_claim(void **state)
+{
+	struct world *w = world_open(4, 10);
+	(void)state;
+
+	w->dead_keep_ms = 20000;
+	for (uint32_t i = 0; i < 4; i++) {
+		world_start(w, i);
+		world_join(w, i, 0);
+	}
+	assert_true(world_settle(w, 10 * SECOND) != UINT64_MAX);
+	/* Node 3 is cut off from node 2, and for them time stands still: they keep what they knew. */
+	world_kill(w, 2);
+	w->node[3].frozen_us = w->now_us + 100 * SECOND;
+	world_run(w, 90 * SECOND);
+	assert_int_equal(world_state(w, 0, 2), -1);
+	assert_int_equal(world_state(w, 0, 3), -1);
+	assert_int_equal(world_state(w, 3, 2), MEMBER_ALIVE);
+	for (int i = 0; i < 400; i++) {
+		world_run(w, SECOND / 10);
+		assert_int_not_equal(world_state(w, 0, 2), MEMBER_ALIVE);
+		assert_int_not_equal(world_state(w, 1, 2), MEMBER_ALIVE);
+	}
+	assert_true(world_agrees(w));
+	world_close(w);
+}
+
+static void one_who_is_no_scheduler_is_refused_quietly_by_the_schedulers(void **state)
+{
+	struct world *w = world_open(3, 11);
+	(void)state;
+
+	w->view = VIEW_SCHEDULERS;
+	w->node[0].facts.roles = w->node[1].facts.roles = ROLE_SCHEDULER;
+	for (uint32_t i = 0; i < 3; i++) {
+		world_start(w, i);
+		world_join(w, i, 0);
+		world_run(w, SECOND);
+	}
+	world_run(w, 10 * SECOND);
+	assert_int_equal(world_state(w, 0, 1), MEMBER_ALIVE);
+	assert_int_equal(world_state(w, 0, 2), -1);
+	assert_int_equal(swim_size(w->node[1].swim), 2);
+	assert_non_null(strstr(w->node[0].block, "Members {size:2, ver:2} [\n"));
+	assert_non_null(strstr(w->node[0].block, "]:9081 - "));
+	world_close(w);
+}
+
+static bool spoil_facts(struct world *w, uint32_t to, struct event *e)
+{
+	(void)to;
+	if (e->kind == EVENT_VERIFIED)
+		e->verified.good = false;
+	return w != NULL;
+}
+
+static void facts_with_a_bad_signature_make_no_member(void **state)
+{
+	struct world *w = world_open(2, 12);
+	(void)state;
+
+	w->forge = spoil_facts;
+	world_start(w, 0);
+	/* Of its own facts the joiner has no card in the shared box yet when node 0 hears of them. */
+	world_start(w, 1);
+	cards_close(NULL);
+	world_join(w, 1, 0);
+	world_run(w, 5 * SECOND);
+	if (w->verifies > 0)
+		assert_int_equal(swim_size(w->node[0].swim), 1);
+	world_close(w);
+}
+
+static void a_hundred_nodes_know_each_other_three_seconds_after_the_last_start(void **state)
+{
+	struct world *w = world_open(100, 13);
+	(void)state;
+
+	for (uint32_t i = 0; i < 100; i++) {
+		world_start(w, i);
+		if (i > 0)
+			world_join(w, i, 0);
+		world_run(w, 20000);
+	}
+	uint64_t ms = world_settle(w, 30 * SECOND);
+	print_message("100 nodes: agree %llu ms after the last start, %llu datagrams, %llu frames, "
+		      "%llu KiB\n",
+		      (unsigned long long)ms, (unsigned long long)w->datagrams,
+		      (unsigned long long)w->frames, (unsigned long long)(w->bytes / 1024));
+	assert_true(ms < 3000);
+	world_run(w, 10 * SECOND);
+	all_print_alike(w, "Members {size:100, ver:");
+	world_kill(w, 50);
+	ms = world_settle(w, 60 * SECOND);
+	print_message("100 nodes: a kill is known to all after %llu ms\n", (unsigned long long)ms);
+	assert_true(ms < 30000);
+	world_close(w);
+}
+
+static void when_it_is_quiet_only_pings_are_sent(void **state)
+{
+	struct world *w = world_grown(8, 14);
+	(void)state;
+
+	world_run(w, 30 * SECOND);
+	uint64_t datagrams = w->datagrams, frames = w->frames;
+	world_run(w, 10 * SECOND);
+	assert_in_range(w->datagrams - datagrams, 2 * 8 * 9, 2 * 8 * 11);
+	assert_int_equal(w->frames, frames);
+	world_close(w);
+}
+
+static uint64_t life(uint64_t seed)
+{
+	struct world *w = world_grown(10, seed);
+
+	w->loss_permille = 100;
+	world_kill(w, 3);
+	world_run(w, 20 * SECOND);
+	world_start(w, 3);
+	world_run(w, 20 * SECOND);
+	uint64_t hash = w->hash;
+	world_close(w);
+	return hash;
+}
+
+static void the_same_seed_gives_the_same_life(void **state)
+{
+	(void)state;
+	assert_true(life(21) == life(21));
+	assert_true(life(21) != life(22));
+}
+
+static void new_tags_reach_everybody(void **state)
+{
+	struct world *w = world_grown(5, 15);
+	(void)state;
+
+	struct node *n = &w->node[2];
+	n->facts.tags++;
+	snprintf(n->facts.zone, sizeof(n->facts.zone), "north");
+	assert_int_equal(facts_sign(&n->facts, n->me.secret_key, BYTES("test")), OK);
+	swim_retag(n->swim, &n->facts, w->now_us, w->out);
+	world_carry(w, 2);
+	world_run(w, 3 * SECOND);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_string_equal(swim_facts(w->node[i].swim, n->me.id)->zone, "north");
+	assert_int_equal(swim_version(w->node[0].swim), 5);
+	world_close(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_leave_with_a_bad_signature_changes_nothing),
+		cmocka_unit_test(facts_with_a_bad_signature_make_no_member),
+		cmocka_unit_test(one_who_is_no_scheduler_is_refused_quietly_by_the_schedulers),
+		cmocka_unit_test(the_dead_that_were_reaped_do_not_come_back_by_an_old_claim),
+		cmocka_unit_test(the_first_node_prints_one_member_and_version_one),
+		cmocka_unit_test(three_joins_give_size_three_and_version_three),
+		cmocka_unit_test(five_nodes_that_start_at_once_print_the_same_block),
+		cmocka_unit_test(a_killed_member_is_known_to_all_within_seconds),
+		cmocka_unit_test(a_leaver_is_left_and_not_failed),
+		cmocka_unit_test(a_restart_is_a_leave_and_a_join_and_never_a_duplicate),
+		cmocka_unit_test(a_member_that_is_heard_refutes_although_half_its_packets_are_lost),
+		cmocka_unit_test(loss_of_a_fifth_of_all_datagrams_makes_nobody_dead),
+		cmocka_unit_test(a_partition_heals_by_itself),
+		cmocka_unit_test(a_frozen_node_accuses_nobody_when_it_wakes),
+		cmocka_unit_test(when_it_is_quiet_only_pings_are_sent),
+		cmocka_unit_test(new_tags_reach_everybody),
+		cmocka_unit_test(the_same_seed_gives_the_same_life),
+		cmocka_unit_test(
+			a_hundred_nodes_know_each_other_three_seconds_after_the_last_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
