@@ -30,12 +30,19 @@
 	X(METRIC_DROPPED_REPLAYED, COUNTER, "packets_dropped_total", "reason=\"replayed\"", "")    \
 	X(METRIC_DROPPED_MALFORMED, COUNTER, "packets_dropped_total", "reason=\"malformed\"", "")  \
 	X(METRIC_DROPPED_FULL, COUNTER, "packets_dropped_total", "reason=\"full\"", "")            \
+	X(METRIC_DROPPED_BIG, COUNTER, "packets_dropped_total", "reason=\"big\"", "")              \
+	X(METRIC_PACKETS_UNSENT, COUNTER, "packets_unsent_total", "",                              \
+	  "Datagrams that the kernel did not take")                                                \
 	X(METRIC_BEACONS_RECEIVED, COUNTER, "beacons_received_total", "",                          \
 	  "Multicast beacons that opened well")                                                    \
 	X(METRIC_BEACONS_SENT, COUNTER, "beacons_sent_total", "", "Multicast beacons sent")        \
 	X(METRIC_LINKS, GAUGE, "links", "", "Streams to peers that stand now")                     \
 	X(METRIC_LINKS_REFUSED, COUNTER, "links_refused_total", "",                                \
 	  "Streams whose handshake failed")                                                        \
+	X(METRIC_STREAMS_TURNED_AWAY, COUNTER, "streams_turned_away_total", "",                    \
+	  "Connections closed at once, beyond a limit")                                            \
+	X(METRIC_STREAMS_OVERFLOWED, COUNTER, "streams_overflowed_total", "",                      \
+	  "Streams closed because the peer took too little")                                       \
 	X(METRIC_FRAMES_RECEIVED, COUNTER, "frames_received_total", "", "Frames that came")        \
 	X(METRIC_FRAMES_SENT, COUNTER, "frames_sent_total", "", "Frames sent")                     \
 	X(METRIC_FRAMES_DROPPED_SENDER, COUNTER, "frames_dropped_total", "reason=\"sender\"",      \

@@ -17,7 +17,7 @@ static bool is_about_a_peer(int errnum)
 	       errnum == EHOSTDOWN || errnum == EPROTO || errnum == ENOPROTOOPT;
 }
 
-int datagrams_take(int fd, struct tray *tray, struct datagram_counts *counts,
+int datagrams_take(int fd, struct tray *tray, struct metrics *metrics,
 		   void (*each)(void *with, struct addr from, struct bytes body), void *with)
 {
 	struct mmsghdr message[DATAGRAMS_TRAY];
@@ -40,9 +40,8 @@ int datagrams_take(int fd, struct tray *tray, struct datagram_counts *counts,
 			return errno == EAGAIN ? 0 : errno;
 		}
 		for (int i = 0; i < got; i++) {
-			counts->taken++;
 			if (message[i].msg_len > PACKET_MAX) {
-				counts->too_big++;
+				metrics_add(metrics, METRIC_DROPPED_BIG, 1);
 				continue;
 			}
 			each(with, sockaddr_get(&from[i].any),
@@ -54,7 +53,7 @@ int datagrams_take(int fd, struct tray *tray, struct datagram_counts *counts,
 	return 0;
 }
 
-int datagram_send(int fd, struct datagram_counts *counts, struct addr to, struct bytes body)
+int datagram_send(int fd, struct metrics *metrics, struct addr to, struct bytes body)
 {
 	union sockaddr_any where;
 	socklen_t len = sockaddr_put(to, &where);
@@ -65,9 +64,8 @@ int datagram_send(int fd, struct datagram_counts *counts, struct addr to, struct
 	if (n < 0 && is_about_a_peer(errno)) /* perhaps an old error of another peer: once more */
 		n = sendto(fd, body.at, body.len, MSG_DONTWAIT | MSG_NOSIGNAL, &where.any, len);
 	if (n < 0) {
-		counts->unsent++;
+		metrics_add(metrics, METRIC_PACKETS_UNSENT, 1);
 		return errno;
 	}
-	counts->sent++;
 	return 0;
 }

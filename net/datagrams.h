@@ -6,6 +6,7 @@
 
 #include "core/addr.h"
 #include "core/bytes.h"
+#include "core/metrics.h"
 
 #define DATAGRAMS_TRAY 32u
 #define DATAGRAM_ROOM  2048u /* above PACKET_MAX, so that a longer one is seen to be too long */
@@ -14,19 +15,12 @@ struct tray {
 	uint8_t bytes[DATAGRAMS_TRAY][DATAGRAM_ROOM];
 };
 
-/* What a door saw and dropped. */
-struct datagram_counts {
-	uint64_t taken;
-	uint64_t too_big; /* above PACKET_MAX: nobody of ours sends these */
-	uint64_t sent;
-	uint64_t unsent; /* the kernel refused: full queue, no route, firewall */
-};
-
-/* Hands each datagram that waits to `each`, at most PACKETS_TURN_MAX. Returns 0, or the errno that ended it: errors that
+/* Hands each datagram that waits to `each`, at most PACKETS_TURN_MAX; those above PACKET_MAX (nobody of
+ * ours sends these) are dropped and counted. Returns 0, or the errno that ended it: errors that
  * only concern one peer (ECONNREFUSED) do not. */
-int datagrams_take(int fd, struct tray *tray, struct datagram_counts *counts,
+int datagrams_take(int fd, struct tray *tray, struct metrics *metrics,
 		   void (*each)(void *with, struct addr from, struct bytes body), void *with);
-/* One datagram, now or never. Returns 0 or an errno; counted either way. */
-int datagram_send(int fd, struct datagram_counts *counts, struct addr to, struct bytes body);
+/* One datagram, now or never. Returns 0 or an errno: then it is counted as unsent. */
+int datagram_send(int fd, struct metrics *metrics, struct addr to, struct bytes body);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/must.h"
+#include "net/alarm_uv.h"
 
 enum { LANE_STORE, LANE_SPOOL, LANE_OTHER, LANES };
 
@@ -11,7 +12,8 @@ struct task {
 	struct task *next;
 	enum effect_kind kind;
 	enum err err;
-	bool covered; /* a SYNC that a later one answers for */
+	bool covered;     /* a SYNC that a later one answers for */
+	uint64_t took_us; /* SYNC */
 	uint64_t token;
 	uint64_t at;
 	uint32_t reserve;
@@ -93,7 +95,9 @@ static void task_run(struct shelf *shelf, struct ledger *ledger, struct task *t)
 			     t->reserve);
 		return;
 	case EFFECT_SYNC:
+		t->took_us = clock_now_us();
 		t->err = shelf_sync(shelf, ledger, t->file);
+		t->took_us = clock_now_us() - t->took_us;
 		return;
 	case EFFECT_PUT:
 		t->err = shelf_put(shelf, ledger, t->file, bytes_of(t->bytes, t->size));
@@ -141,6 +145,10 @@ static void task_tell(const struct sink *sink, const struct task *t)
 {
 	struct event e = {.kind = EVENT_DISK};
 
+	if (t->kind == EFFECT_SYNC && !t->covered)
+		metrics_observe(sink->metrics, METRIC_SYNC, t->took_us);
+	if (t->kind != EFFECT_READ && t->err != OK && !t->covered)
+		metrics_add(sink->metrics, METRIC_DISK_ERRORS, 1);
 	if (t->kind == EFFECT_READ) {
 		e.kind = EVENT_READ;
 		e.read.token = t->token;

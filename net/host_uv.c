@@ -34,7 +34,9 @@ struct host {
 	bool deaf;     /* the node is no more told anything */
 	bool done;
 	int code;
-	uint32_t stops; /* wishes to end */
+	uint32_t stops;         /* wishes to end */
+	uint64_t busy_since_us; /* the turn's first event; 0: none yet */
+	struct metrics metrics;
 	struct event *later;
 	uint32_t later_count, later_room;
 	uv_signal_t signal[HEARD];
@@ -99,6 +101,8 @@ static void tell(void *self, struct event *e)
 	must(!h->carrying);
 	e->now_us = clock_now_us();
 	e->wall_us = clock_wall_us();
+	if (h->busy_since_us == 0)
+		h->busy_since_us = e->now_us;
 	h->ops->step(h->node, e, h->outbox);
 	if (!outbox_room(h->outbox))
 		carry_out(h);
@@ -148,6 +152,9 @@ static void turn(struct host *h)
 			wake(h);
 		carry_out(h);
 	} while (h->later_count > 0 && !h->done && ++round < TURN_ROUNDS_MAX);
+	if (h->busy_since_us != 0)
+		metrics_observe(&h->metrics, METRIC_TURN, clock_now_us() - h->busy_since_us);
+	h->busy_since_us = 0;
 }
 
 static void run(struct host *h)
@@ -278,6 +285,7 @@ static enum err node_begin(struct host *h, char why[DOORS_WHY_MAX])
 		.wall_us = clock_wall_us(),
 		.root = start->root,
 		.addr = start->addr,
+		.metrics = &h->metrics,
 	};
 
 	if (getrandom(&n.seed, sizeof n.seed, 0) != sizeof n.seed ||
@@ -304,7 +312,8 @@ static struct host *host_open(const struct host_start *start, char why[DOORS_WHY
 	h->start = start;
 	h->ops = start->ops;
 	raise_limits(start->roles);
-	if (doors_open(&h->doors, start, (struct sink){h, tell, tell_later}, why) != OK) {
+	if (doors_open(&h->doors, start, (struct sink){h, tell, tell_later, &h->metrics}, why) !=
+	    OK) {
 		free(h);
 		return NULL;
 	}

@@ -51,18 +51,17 @@ static void somebody_came(uv_stream_t *stream, int status)
 	struct event e = {.kind = EVENT_ACCEPTED};
 
 	if (status < 0) {
-		s->counts.turned_away++;
+		metrics_add(s->sink.metrics, METRIC_STREAMS_TURNED_AWAY, 1);
 		return;
 	}
 	struct stream *st = stream_make(s, l->door == DOOR_LOCAL);
-	if (uv_accept(stream, &st->stream) != 0 || s->counts.open >= LINKS_MAX ||
+	if (uv_accept(stream, &st->stream) != 0 || s->open >= LINKS_MAX ||
 	    !identify(st, l->door, &e)) {
-		s->counts.turned_away++;
+		metrics_add(s->sink.metrics, METRIC_STREAMS_TURNED_AWAY, 1);
 		uv_close(&st->handle, unknown_closed);
 		return;
 	}
 	stream_adopt(st, ++s->last_conn);
-	s->counts.accepted++;
 	stream_begin(st);
 	e.stream.conn = st->conn;
 	e.stream.door = l->door;

@@ -23,7 +23,6 @@ struct multicast_door {
 	uint32_t index;
 	bool complained; /* until it works again */
 	char name[INTERFACE_NAME_MAX];
-	struct datagram_counts counts;
 };
 
 struct multicast {
@@ -185,7 +184,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	int bad = datagrams_take(d->fd, d->all->tray, &d->counts, beacon, d);
+	int bad = datagrams_take(d->fd, d->all->tray, d->all->sink.metrics, beacon, d);
 	if (bad != 0)
 		door_lost(d, "receive", bad);
 }
@@ -267,7 +266,7 @@ void multicast_send(struct multicast *m, struct bytes body)
 
 		if (d->fd < 0 || uv_is_closing((uv_handle_t *)&d->poll))
 			continue;
-		int bad = datagram_send(d->fd, &d->counts, group_at(d), body);
+		int bad = datagram_send(d->fd, m->sink.metrics, group_at(d), body);
 		if (is_gone(bad))
 			door_lost(d, "send", bad);
 		else if (bad != 0 && bad != EAGAIN && bad != ENOBUFS)

@@ -23,6 +23,7 @@ struct node_start {
 	uint8_t machine_boot[16]; /* of the kernel's boot id */
 	uint64_t now_us;
 	uint64_t wall_us;
+	struct metrics *metrics; /* the doors count into it, too; NULL: the node's own */
 	const char *root;    /* absolute data directory: what a child needs absolute paths for */
 	struct cards *cards; /* NULL: the node's own; a simulator's nodes share theirs */
 	struct addr addr;    /* chosen private address with port P */

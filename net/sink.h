@@ -7,11 +7,13 @@
 #define NET_SINK_H
 
 #include "core/event.h"
+#include "core/metrics.h"
 
 struct sink {
 	void *self;
 	void (*tell)(void *self, struct event *event);
 	void (*later)(void *self, const struct event *event);
+	struct metrics *metrics; /* what the doors count */
 };
 
 static inline void sink_tell(const struct sink *s, struct event *event)

@@ -57,7 +57,7 @@ struct streams {
 	struct stream **bucket;
 	uint32_t buckets; /* a power of two */
 	struct stream *dirty;
-	struct stream_counts counts;
+	uint32_t open; /* streams in the table */
 	char local[sizeof((struct sockaddr_un *)NULL)->sun_path];
 	uint8_t input[INPUT_MAX];
 };

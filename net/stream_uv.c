@@ -58,12 +58,12 @@ static void table_grow(struct streams *s)
 static void table_add(struct streams *s, struct stream *st)
 {
 	must(table_find(s, st->conn) == NULL);
-	if (s->counts.open >= s->buckets)
+	if (s->open >= s->buckets)
 		table_grow(s);
 	struct stream **to = bucket_of(s, st->conn);
 	st->next = *to;
 	*to = st;
-	s->counts.open++;
+	s->open++;
 }
 
 void stream_adopt(struct stream *st, uint64_t conn)
@@ -79,8 +79,8 @@ static void table_remove(struct streams *s, struct stream *st)
 	while (*at != st)
 		at = &(*at)->next;
 	*at = st->next;
-	must(s->counts.open > 0);
-	s->counts.open--;
+	must(s->open > 0);
+	s->open--;
 }
 
 /* The end of things. */
@@ -90,7 +90,7 @@ void streams_handle_gone(struct streams *s)
 	must(s->handles > 0);
 	if (--s->handles > 0 || !s->closing)
 		return;
-	must(s->counts.open == 0);
+	must(s->open == 0);
 	free(s->bucket);
 	free(s);
 }
@@ -103,7 +103,7 @@ static void timer_closed(uv_handle_t *handle)
 /* Nobody is left to wait for. */
 static void patience_over(struct streams *s)
 {
-	if (s->closing && s->counts.open == 0 && !uv_is_closing((uv_handle_t *)&s->patience))
+	if (s->closing && s->open == 0 && !uv_is_closing((uv_handle_t *)&s->patience))
 		uv_close((uv_handle_t *)&s->patience, timer_closed);
 }
 
@@ -274,10 +274,9 @@ void stream_dial(struct streams *s, uint64_t conn, struct addr to)
 	st = stream_make(s, false);
 	st->state = STREAM_DIALLING;
 	stream_adopt(st, conn);
-	s->counts.dialled++;
 	sockaddr_put(to, &where);
 	st->connect.data = st;
-	if (s->counts.open > LINKS_MAX) {
+	if (s->open > LINKS_MAX) {
 		dial_failed(st, ERR_FULL, true);
 		return;
 	}
@@ -310,7 +309,7 @@ static void write_rest(struct stream *st, size_t done, size_t total)
 	if (left == 0)
 		return;
 	if (uv_stream_get_write_queue_size(&st->stream) + left > CHANNEL_QUEUE_MAX) {
-		st->all->counts.overflowed++;
+		metrics_add(st->all->sink.metrics, METRIC_STREAMS_OVERFLOWED, 1);
 		stream_end(st, ERR_FULL);
 		return;
 	}
@@ -432,9 +431,9 @@ struct streams *streams_open(uv_loop_t *loop, struct addr from, struct sink sink
 	return s;
 }
 
-struct stream_counts streams_counts(const struct streams *s)
+uint32_t streams_count(const struct streams *s)
 {
-	return s->counts;
+	return s->open;
 }
 
 static void each_stream(struct streams *s, void (*act)(struct stream *st))

@@ -25,14 +25,6 @@
 
 struct streams; /* opaque */
 
-struct stream_counts {
-	uint64_t open; /* now */
-	uint64_t accepted;
-	uint64_t dialled;
-	uint64_t turned_away; /* accepted beyond LINKS_MAX, or by the kernel's limits */
-	uint64_t overflowed;  /* closed for a full queue */
-};
-
 /* `from`: the address that dialled streams come from, ADDR_NONE for the kernel's choice. */
 struct streams *streams_open(uv_loop_t *loop, struct addr from, struct sink sink);
 /* Binds and listens at once, but takes nobody before streams_start. Returns 0 or an errno. The real port is in `at`
@@ -48,7 +40,7 @@ void stream_dial(struct streams *s, uint64_t conn, struct addr to);
 void stream_output(struct streams *s, uint64_t conn, struct bytes body);
 void stream_hangup(struct streams *s, uint64_t conn);
 void stream_flush(struct streams *s);
-struct stream_counts streams_counts(const struct streams *s);
+uint32_t streams_count(const struct streams *s);
 /* No more events; what was written goes out for up to EXIT_FLUSH_MS. Frees itself once the loop has run. */
 void streams_close(struct streams *s);
 

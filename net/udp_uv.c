@@ -28,7 +28,7 @@ static void udp_readable(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	(void)datagrams_take(u->fd, u->tray, &u->counts, udp_packet, u);
+	(void)datagrams_take(u->fd, u->tray, u->sink.metrics, udp_packet, u);
 }
 
 static int udp_bind(struct addr *at)
@@ -74,7 +74,7 @@ int udp_open(struct udp_door *u, uv_loop_t *loop, enum door door, struct addr *a
 
 void udp_send(struct udp_door *u, struct addr to, struct bytes body)
 {
-	(void)datagram_send(u->fd, &u->counts, to, body);
+	(void)datagram_send(u->fd, u->sink.metrics, to, body);
 }
 
 static void udp_closed(uv_handle_t *handle)

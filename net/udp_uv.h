@@ -15,7 +15,6 @@ struct udp_door {
 	enum door door;
 	struct sink sink;
 	struct tray *tray;
-	struct datagram_counts counts;
 };
 
 /* Binds `at`; its packets are told as EVENT_PACKET of `door`. Returns 0 or the errno of what failed; nothing is left

@@ -67,7 +67,7 @@ static void what_is_too_long_is_dropped_and_counted(void **state)
 	struct event *e = world_until(w, EVENT_PACKET, 0);
 	assert_int_equal(e->packet.body.len, PACKET_MAX);
 	assert_int_equal(w->count, 1);
-	assert_int_equal(one.counts.too_big, 1);
+	assert_int_equal(w->metrics.value[METRIC_DROPPED_BIG], 1);
 	close(fd);
 	udp_close(&one);
 	world_close(w);
@@ -91,7 +91,7 @@ static void a_dead_peer_disturbs_nobody(void **state)
 	assert_true(bytes_same(e->packet.body, BYTES("still here")));
 	/* Nor does a place that has no route at all. */
 	udp_send(&one, addr_v4(255, 255, 255, 255, 9), BYTES("x"));
-	assert_int_equal(one.counts.unsent, 1);
+	assert_int_equal(w->metrics.value[METRIC_PACKETS_UNSENT], 1);
 	e = door_get(w, &two, &one, a, "and back");
 	assert_true(bytes_same(e->packet.body, BYTES("and back")));
 	udp_close(&one);

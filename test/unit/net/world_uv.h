@@ -27,6 +27,7 @@ struct world {
 	struct event event[WORLD_EVENTS];
 	uint8_t *body[WORLD_EVENTS]; /* copies of what events borrowed */
 	uint32_t count;
+	struct metrics metrics;
 };
 
 static struct bytes *world_body(struct event *e)
@@ -70,7 +71,7 @@ static void world_later(void *self, const struct event *e)
 
 static inline struct sink world_sink(struct world *w)
 {
-	return (struct sink){w, world_tell, world_later};
+	return (struct sink){w, world_tell, world_later, &w->metrics};
 }
 
 static void world_late(uv_timer_t *timer)
