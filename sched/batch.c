@@ -116,8 +116,7 @@ enum err batch_next(struct batch_reader *r, struct bytes *key, struct bytes *val
 	return unpack_err(&u);
 }
 
-/* Bytes that the map may grow by, at most; ERR_ when any operation is not whole. */
-static enum err check(struct bytes packed, size_t *growth)
+enum err batch_check(struct bytes packed, size_t *growth)
 {
 	struct batch_reader r;
 	struct bytes key, value;
@@ -139,7 +138,7 @@ enum err batch_apply(struct bytes packed, struct kv *kv)
 	struct bytes key, value;
 	bool drop;
 	size_t growth;
-	enum err err = check(packed, &growth);
+	enum err err = batch_check(packed, &growth);
 
 	if (err != OK)
 		return err;

@@ -32,6 +32,8 @@ MUST_USE enum err batch_open(struct bytes packed, struct batch_reader *r);
 /* One operation; `drop` true: value is empty. ERR_NOT_FOUND after the last. */
 MUST_USE enum err batch_next(struct batch_reader *r, struct bytes *key, struct bytes *value,
 			     bool *drop);
+/* OK when every operation is whole; `growth`: bytes the map may grow by, at most. */
+MUST_USE enum err batch_check(struct bytes packed, size_t *growth);
 /* Checks the whole batch first: all of it is applied or nothing. */
 MUST_USE enum err batch_apply(struct bytes packed, struct kv *kv);
 

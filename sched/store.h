@@ -46,7 +46,9 @@ struct store_config {
 		replace_after_ms; /* 0: 600,000: how long a voter may be dead before it is replaced */
 	uint32_t voters;          /* 0: 3 */
 	bool spread;              /* voters only ever on machines of their own */
-	uint64_t seed;            /* from the kernel's entropy */
+	uint32_t wal_file;        /* bytes of one file of the log; 0: WAL_FILE_MAX */
+	uint64_t snapshot_every; /* bytes of log between snapshots; 0: SNAPSHOT_EVERY */
+	uint64_t seed;           /* from the kernel's entropy */
 };
 
 /* Reads what earlier lives left beneath "store/". NULL and a sentence in `why` when that is damaged or foreign. */

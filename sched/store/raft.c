@@ -504,12 +504,15 @@ static void write_run(struct raft *r, uint64_t token, struct outbox *o)
 		log_set_file(&r->log, i, r->wal->file);
 }
 
-void raft_turn(struct raft *r, uint64_t token, struct outbox *o)
+void raft_turn(struct raft *r, bool awake, uint64_t token, struct outbox *o)
 {
 	if (!wal_is_made(r->wal))
 		return;
-	move_on(r, o);
+	if (awake)
+		move_on(r, o);
 	write_run(r, token, o);
+	if (!awake)
+		return;
 	if (raft_leads(r)) {
 		replicate_commit(r);
 		replicate_all(r, o);

@@ -76,6 +76,7 @@ struct raft {
 	uint64_t now_us;
 	uint64_t deadline_us; /* of the election timer */
 	uint64_t since_us;    /* when this leadership became known */
+	const char *why;      /* it ended, or began */
 
 	struct voters voters; /* the last set in the log */
 	uint64_t voters_index;
@@ -143,8 +144,8 @@ void raft_broken(struct raft *r, struct id node);
 /* Timers. */
 void raft_tick(struct raft *r, struct outbox *o);
 uint64_t raft_deadline_us(const struct raft *r);
-/* End of the turn: hands a run to the disk, sends what is to be sent. */
-void raft_turn(struct raft *r, uint64_t token, struct outbox *o);
+/* End of the turn: hands a run to the disk and, when awake, sends what is to be sent. */
+void raft_turn(struct raft *r, bool awake, uint64_t token, struct outbox *o);
 /* The run ended well. */
 void raft_synced(struct raft *r);
 /* Steps down and does not stand while the disk is full. */

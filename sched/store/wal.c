@@ -21,7 +21,7 @@ struct wal_name wal_name(uint32_t file)
 
 void wal_init(struct wal *w)
 {
-	*w = (struct wal){.run_first = UINT64_MAX, .next = 1};
+	*w = (struct wal){.run_first = UINT64_MAX, .next = 1, .file_max = WAL_FILE_MAX};
 	buffer_init(&w->run, LOG_MEMORY_MAX + FRAME_MAX);
 	buffer_init(&w->sent, LOG_MEMORY_MAX + FRAME_MAX);
 }
@@ -52,9 +52,12 @@ void wal_make(struct wal *w, struct id store, struct id voter)
 
 void wal_forget(struct wal *w, struct outbox *o)
 {
+	uint32_t file_max = w->file_max;
+
 	wal_drop_before(w, w->file + 1, o);
 	wal_fini(w);
 	wal_init(w);
+	w->file_max = file_max;
 }
 
 /* ---- writing ---- */
@@ -194,7 +197,7 @@ static void hand_over(struct wal *w, uint64_t token, struct outbox *o)
 	struct wal_name name = wal_name(w->file);
 
 	outbox_append(o, name.s, w->sent_at, buffer_bytes(&w->sent),
-		      w->sent_at == 0 ? WAL_FILE_MAX : 0);
+		      w->sent_at == 0 ? w->file_max : 0);
 	outbox_sync(o, name.s, token);
 }
 
@@ -212,7 +215,7 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 		return false;
 	}
 	must(w->run.len > 0);
-	if (w->end == 0 || w->run_first < w->file_first || w->end + w->run.len > WAL_FILE_MAX) {
+	if (w->end == 0 || w->run_first < w->file_first || w->end + w->run.len > w->file_max) {
 		begin_file(w);
 		finish(&w->sent, WAL_HEAD_LEN, 0);
 	} else {
@@ -226,6 +229,7 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 	w->sent_at = w->end;
 	w->end += w->sent.len;
 	w->run_first = UINT64_MAX;
+	w->runs++;
 	hand_over(w, token, o);
 	return true;
 }

@@ -62,6 +62,8 @@ struct wal {
 	bool fresh;          /* the run wants a file of its own */
 	struct buffer sent;  /* the run under way, kept to be repeated when the disk was full */
 	uint64_t sent_at;
+	uint32_t file_max; /* bytes of one file */
+	uint64_t runs;     /* handed over so far */
 };
 
 struct wal_name {

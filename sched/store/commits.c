@@ -1,0 +1,278 @@
+/* The director's words, and what is applied. */
+#include <stdlib.h>
+
+#include "core/must.h"
+#include "sched/store/inside.h"
+
+/* ---- what is under way ---- */
+
+static bool push(struct pendings *p, struct pending one)
+{
+	if (p->count == STORE_PENDING_MAX)
+		return false;
+	if (p->ring == NULL) {
+		p->ring = malloc(STORE_PENDING_MAX * sizeof(*p->ring));
+		must(p->ring != NULL);
+	}
+	p->ring[(p->head + p->count++) % STORE_PENDING_MAX] = one;
+	return true;
+}
+
+static struct pending *first(const struct pendings *p)
+{
+	return p->count == 0 ? NULL : &p->ring[p->head];
+}
+
+static void shift(struct pendings *p)
+{
+	must(p->count > 0);
+	p->head = (p->head + 1) % STORE_PENDING_MAX;
+	p->count--;
+}
+
+static void tell_committed(uint64_t token, uint64_t position, struct epoch epoch, enum err err,
+			   struct outbox *o)
+{
+	struct tell t = {.kind = TELL_COMMITTED};
+
+	t.batch.token = token;
+	t.batch.position = position;
+	t.batch.epoch = epoch;
+	t.batch.err = err;
+	outbox_tell(o, &t);
+}
+
+static void tell_fenced(uint64_t token, struct epoch epoch, enum err err, struct outbox *o)
+{
+	struct tell t = {.kind = TELL_FENCED};
+
+	t.batch.token = token;
+	t.batch.epoch = epoch;
+	t.batch.err = err;
+	outbox_tell(o, &t);
+}
+
+static struct epoch epoch_now(const struct store *s)
+{
+	if (!wal_is_made(&s->wal))
+		return (struct epoch){0, 0};
+	return (struct epoch){s->wal.state.generation, s->wal.state.term};
+}
+
+/* ---- in ---- */
+
+bool commits_serves(const struct store *s)
+{
+	return store_is_scheduler(s) && raft_is_sure(&s->raft) && s->applied >= s->raft.lead_index;
+}
+
+static enum err accept(struct store *s, const struct tell *t, size_t *growth)
+{
+	enum err err;
+
+	*growth = 0;
+	if (!wal_is_made(&s->wal))
+		return ERR_NO_DIRECTOR;
+	if (epoch_cmp(t->batch.epoch, epoch_now(s)) != 0)
+		return ERR_FENCED;
+	if (!commits_serves(s) || !id_is_none(s->raft.transfer_to))
+		return ERR_NO_DIRECTOR;
+	if (t->batch.batch.len > BATCH_MAX)
+		return ERR_TOO_BIG;
+	err = batch_check(t->batch.batch, growth);
+	if (err != OK)
+		return err;
+	if (!kv_has_room(s->kv, s->growth + *growth) || s->raft.log.size > LOG_MEMORY_MAX)
+		return ERR_FULL;
+	return OK;
+}
+
+void commits_take(struct store *s, const struct tell *t, struct outbox *o)
+{
+	struct seal_place at;
+	struct pending one = {.token = t->batch.token};
+	enum err err = accept(s, t, &one.growth);
+	bool pushed;
+
+	if (err == OK && s->commits.count == STORE_PENDING_MAX)
+		err = ERR_FULL;
+	if (err != OK) {
+		tell_committed(t->batch.token, 0, t->batch.epoch, err, o);
+		return;
+	}
+	at = (struct seal_place){s->wal.store, epoch_now(s), log_last(&s->raft.log) + 1, 0};
+	buffer_clear(&s->scratch);
+	err = seal_put(s->cfg.keyring->store_key, &at, t->batch.batch, &s->scratch);
+	must(err == OK);
+	one.at = raft_append(&s->raft, ENTRY_BATCH, buffer_bytes(&s->scratch));
+	must(one.at == at.number);
+	s->growth += one.growth;
+	pushed = push(&s->commits, one);
+	must(pushed);
+}
+
+void fences_take(struct store *s, const struct tell *t, struct outbox *o)
+{
+	struct pending one = {.token = t->batch.token};
+	enum err err = OK;
+	bool pushed;
+
+	if (!commits_serves(s))
+		err = ERR_FENCED;
+	else if (s->fences.count == STORE_PENDING_MAX)
+		err = ERR_FULL;
+	if (err != OK) {
+		tell_fenced(t->batch.token, epoch_now(s), err, o);
+		return;
+	}
+	one.at = raft_fence(&s->raft);
+	pushed = push(&s->fences, one);
+	must(pushed);
+}
+
+/* ---- out ---- */
+
+/* Leadership is gone: what was under way may or may not come to be. */
+static void give_up(struct store *s, struct outbox *o)
+{
+	struct epoch epoch = s->lead.lead.epoch;
+
+	for (; s->commits.count > 0; shift(&s->commits))
+		tell_committed(first(&s->commits)->token, 0, epoch, ERR_UNKNOWN, o);
+	for (; s->fences.count > 0; shift(&s->fences))
+		tell_fenced(first(&s->fences)->token, epoch, ERR_FENCED, o);
+	s->growth = 0;
+}
+
+void commits_settle(struct store *s, struct outbox *o)
+{
+	uint64_t fenced;
+
+	if (!raft_leads(&s->raft) || (s->lead_told && s->lead.lead.self &&
+				      epoch_cmp(s->lead.lead.epoch, epoch_now(s)) != 0)) {
+		give_up(s, o);
+		return;
+	}
+	fenced = raft_fenced(&s->raft);
+	while (s->fences.count > 0 && first(&s->fences)->at <= fenced) {
+		tell_fenced(first(&s->fences)->token, epoch_now(s), OK, o);
+		shift(&s->fences);
+	}
+}
+
+static void tell_applied(struct store *s, const struct entry *e, struct outbox *o)
+{
+	struct tell t = {.kind = TELL_APPLIED};
+
+	t.batch.position = e->index;
+	t.batch.epoch = (struct epoch){s->wal.state.generation, e->term};
+	t.batch.batch = buffer_bytes(&s->plain);
+	outbox_tell(o, &t);
+}
+
+static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
+{
+	struct seal_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
+	enum err err;
+
+	if (e->kind != ENTRY_BATCH || !store_is_scheduler(s))
+		return OK;
+	buffer_clear(&s->plain);
+	err = seal_get(s->cfg.keyring->store_key, &at, e->body, &s->plain);
+	if (err == OK)
+		err = batch_apply(buffer_bytes(&s->plain), s->kv);
+	if (err != OK)
+		return err;
+	tell_applied(s, e, o);
+	return OK;
+}
+
+void commits_apply(struct store *s, struct outbox *o)
+{
+	if (s->restored && s->awake) {
+		struct tell t = {.kind = TELL_RESTORED};
+
+		t.batch.position = s->applied;
+		outbox_tell(o, &t);
+		s->restored = false;
+	}
+	while (s->applied < s->raft.commit && outbox_room(o)) {
+		struct entry e = log_at(&s->raft.log, s->applied + 1);
+		struct pending *mine = first(&s->commits);
+		enum err err = apply(s, &e, o);
+
+		if (err != OK) {
+			store_fail(s, err, "a committed batch can not be applied", o);
+			return;
+		}
+		s->applied = e.index;
+		s->applied_term = e.term;
+		if (mine == NULL || mine->at != e.index || !raft_leads(&s->raft))
+			continue;
+		tell_committed(mine->token, e.index, epoch_now(s), OK, o);
+		s->growth -= mine->growth;
+		shift(&s->commits);
+	}
+}
+
+static bool lead_same(const struct tell *a, const struct tell *b)
+{
+	return epoch_cmp(a->lead.epoch, b->lead.epoch) == 0 && id_same(a->lead.who, b->lead.who) &&
+	       a->lead.self == b->lead.self && a->lead.serving == b->lead.serving;
+}
+
+/* A witness leads, but is no director. */
+static struct id director(const struct store *s)
+{
+	const struct raft *r = &s->raft;
+	uint32_t at = voters_find(&r->voters, r->leader);
+
+	if (id_is_none(r->leader) || (at != VOTERS_NONE && !r->voters.seat[at].scheduler))
+		return id_none;
+	return r->leader_node;
+}
+
+static void log_move(struct store *s, const struct tell *t, struct outbox *o)
+{
+	const char *why = s->raft.why == NULL ? "start" : s->raft.why;
+	uint64_t took = s->old_lost_us == 0 ? 0 : (s->now_us - s->old_lost_us) / 1000;
+
+	outbox_log(o, LOG_LEVEL_INFO,
+		   "leadership moved: to=%s from=%s epoch=%llu.%llu why=\"%s\" after_ms=%llu",
+		   id_text(t->lead.who).s, id_text(s->old_director).s,
+		   (unsigned long long)t->lead.epoch.generation,
+		   (unsigned long long)t->lead.epoch.term, why, (unsigned long long)took);
+	s->old_director = t->lead.who;
+	s->old_lost_us = 0;
+}
+
+void commits_tell_lead(struct store *s, struct outbox *o)
+{
+	struct tell t = {.kind = TELL_LEAD};
+	bool moved;
+
+	if (!s->awake)
+		return;
+	t.lead.epoch = epoch_now(s);
+	t.lead.who = director(s);
+	t.lead.self = raft_leads(&s->raft) && store_is_scheduler(s);
+	t.lead.serving = commits_serves(s);
+	if (s->lead_told && lead_same(&t, &s->lead))
+		return;
+	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {
+		s->old_lost_us = s->now_us;
+		outbox_log(o, LOG_LEVEL_WARN, "leader lost: was=%s epoch=%llu.%llu why=\"%s\"",
+			   id_text(s->lead.lead.who).s,
+			   (unsigned long long)s->lead.lead.epoch.generation,
+			   (unsigned long long)s->lead.lead.epoch.term,
+			   s->raft.why == NULL ? "" : s->raft.why);
+	}
+	moved = !id_is_none(t.lead.who) &&
+		(!s->lead_told || !id_same(t.lead.who, s->lead.lead.who) ||
+		 epoch_cmp(t.lead.epoch, s->lead.lead.epoch) != 0);
+	if (moved)
+		log_move(s, &t, o);
+	s->lead = t;
+	s->lead_told = true;
+	outbox_tell(o, &t);
+}

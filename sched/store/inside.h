@@ -1,0 +1,148 @@
+/* The store's inside: what its files share. Nobody else includes this, but for its own test. */
+#ifndef SCHED_STORE_INSIDE_H
+#define SCHED_STORE_INSIDE_H
+
+#include "sched/batch.h"
+#include "sched/store.h"
+#include "sched/store/raft.h"
+#include "sched/store/roster.h"
+#include "sched/store/seal.h"
+#include "sched/store/snapshot.h"
+
+/* What a disk or read token is about; the count above it tells an old answer from a new one. */
+enum errand {
+	ERRAND_RUN = 1,
+	ERRAND_SNAPSHOT,
+	ERRAND_RECEIVE,
+	ERRAND_READ,
+};
+
+/* A director's word under way. */
+struct pending {
+	uint64_t token;
+	uint64_t at; /* commit: its index; fence: its round */
+	size_t growth;
+};
+
+/* First in, first out, bounded by STORE_PENDING_MAX. */
+struct pendings {
+	struct pending *ring;
+	uint32_t head;
+	uint32_t count;
+};
+
+/* A snapshot on its way to one follower: one piece at a time. */
+struct shipment {
+	struct id voter; /* none: unused */
+	uint64_t index;
+	uint64_t offset;
+	uint64_t token; /* of the read under way; 0: none */
+	uint64_t tried_us;
+	uint64_t shipped; /* index of the last one installed there */
+};
+
+/* One voter's start, as heard. */
+struct start {
+	struct id voter;
+	uint64_t boot;
+	uint64_t nonce;
+	bool copied; /* was said aloud */
+};
+
+struct store {
+	struct store_config cfg;
+	struct rng rng;
+	struct roster roster;
+	struct wal wal;
+	struct raft raft;
+	struct kv *kv;
+	uint64_t applied;
+	uint64_t applied_term;
+	uint64_t now_us;
+	uint64_t errands; /* counts tokens */
+	uint64_t run_token;
+	enum err fault;
+	bool full; /* the disk: the run is tried again */
+	uint64_t retry_us;
+	bool awake;    /* this start's boot count is synced: we may speak */
+	bool restored; /* RESTORED is owed to the director */
+	bool marked;   /* the birth's mark is on the disk */
+	bool ready_said;
+	bool foreign_said;
+	uint64_t empty_us; /* when to say again that there is no store */
+
+	struct tell lead; /* as last told */
+	bool lead_told;
+	struct id old_director;
+	uint64_t old_lost_us; /* when its leadership ended, as seen here; 0: it has not */
+	struct pendings commits;
+	struct pendings fences;
+	size_t growth; /* of the commits under way */
+
+	/* birth and hello */
+	bool accepted[STORE_REPLICAS_MAX]; /* by place in the wal's proposal */
+	struct id accepted_voter[STORE_REPLICAS_MAX];
+	bool refused;      /* our proposal was: it is to be withdrawn */
+	uint64_t hello_us; /* when to say it again */
+	bool hello_owed;   /* an answer that waits for the wal to be durable */
+	struct peer hello_to;
+
+	/* snapshots */
+	struct snapshot_head snapshot; /* the newest whole one; index 0: none */
+	uint64_t snapshot_size;
+	struct snapshot_writer writer;
+	uint64_t writer_token;
+	struct snapshot_reader reader; /* receiving */
+	bool receiving;
+	bool received; /* waits for its sync */
+	uint64_t receive_index;
+	uint64_t receive_offset;
+	uint64_t receive_token;
+	struct peer receive_from;
+	struct id receive_voter;
+	struct shipment shipments[STORE_REPLICAS_MAX];
+	uint64_t stale_snapshots[16]; /* files to drop at the first turn */
+	uint32_t stale_count;
+
+	struct start starts[2 * STORE_REPLICAS_MAX];
+	uint32_t start_count;
+	uint64_t refusals;
+	uint64_t malformed;
+	struct buffer scratch;
+	struct buffer plain;
+};
+
+bool store_is_scheduler(const struct store *s);
+uint64_t store_errand(struct store *s, enum errand what);
+
+/* commits.c: the director's words, and what is applied */
+void commits_take(struct store *s, const struct tell *t, struct outbox *o);
+void fences_take(struct store *s, const struct tell *t, struct outbox *o);
+void commits_settle(struct store *s, struct outbox *o); /* answers what can be answered */
+void commits_apply(struct store *s, struct outbox *o);
+void commits_tell_lead(struct store *s, struct outbox *o);
+bool commits_serves(const struct store *s);
+
+/* birth.c: how a store comes to be here, and how others hear of it */
+void birth_open(struct store *s, const struct disk *disk);
+void birth_turn(struct store *s, struct outbox *o);
+void birth_step(struct store *s, const struct peer *from, const struct message *m,
+		struct outbox *o);
+uint64_t birth_deadline_us(const struct store *s);
+
+/* seats.c: who should sit */
+uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX]);
+struct voters_wish seats_wish(const struct store *s);
+void seats_turn(struct store *s, struct outbox *o);
+
+/* ship.c: snapshots taken, shipped, received */
+void ship_turn(struct store *s, struct outbox *o);
+void ship_step(struct store *s, const struct peer *from, const struct message *m, struct outbox *o);
+void ship_read(struct store *s, const struct event *e, struct outbox *o);
+void ship_synced(struct store *s, uint64_t token, struct outbox *o);
+uint64_t ship_deadline_us(const struct store *s);
+void ship_forget(struct store *s);
+
+void store_fail(struct store *s, enum err err, const char *why, struct outbox *o);
+
+#endif

@@ -1,0 +1,101 @@
+/* Who should sit: the leader moves the set towards the wish, one seat at a time. */
+#include <string.h>
+
+#include "core/must.h"
+#include "sched/store/inside.h"
+
+struct voters_wish seats_wish(const struct store *s)
+{
+	return (struct voters_wish){s->cfg.voters, s->cfg.spread};
+}
+
+static bool follows_closely(const struct store *s, struct id voter)
+{
+	const struct raft *r = &s->raft;
+
+	for (uint32_t i = 0; i < r->follower_count; i++) {
+		const struct follower *f = &r->followers[i];
+
+		if (id_same(f->voter, voter))
+			return f->match >= r->lead_index &&
+			       f->match + APPEND_ENTRIES_MAX >= log_last(&r->log) &&
+			       f->heard_us + r->cfg.election_min_us > s->now_us;
+	}
+	return false;
+}
+
+/* Every known node as one that could sit; ourselves first. */
+uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX])
+{
+	uint32_t count = 0;
+	struct sitter *me = &out[count++];
+
+	*me = (struct sitter){.node = s->cfg.self,
+			      .voter = s->wal.voter,
+			      .scheduler = store_is_scheduler(s),
+			      .self = true,
+			      .alive = true,
+			      .caught_up = true};
+	memcpy(me->machine, s->cfg.machine, sizeof(me->machine));
+	for (uint32_t i = 0; i < s->roster.count && count < STORE_MEMBERS_MAX; i++) {
+		const struct known *k = &s->roster.known[i];
+		uint64_t patience = (uint64_t)s->cfg.replace_after_ms * 1000;
+		bool left = k->state[VIEW_ALL] == MEMBER_LEFT ||
+			    k->state[VIEW_SCHEDULERS] == MEMBER_LEFT;
+		struct sitter *one;
+
+		if (id_same(k->node, s->cfg.self))
+			continue;
+		one = &out[count++];
+		*one = (struct sitter){.node = k->node,
+				       .voter = k->voter,
+				       .scheduler = known_is_scheduler(k),
+				       .alive = known_is_alive(k)};
+		one->gone = !one->alive && k->since_us != 0 &&
+			    (left || s->now_us - k->since_us >= patience);
+		one->caught_up = one->alive && follows_closely(s, k->voter);
+		memcpy(one->machine, k->machine, sizeof(one->machine));
+	}
+	return count;
+}
+
+/* Gone, or silent: no majority that needs it should come to be. */
+static bool is_heard(const struct store *s, struct id voter)
+{
+	if (id_same(voter, s->wal.voter))
+		return true;
+	for (uint32_t i = 0; i < s->raft.follower_count; i++)
+		if (id_same(s->raft.followers[i].voter, voter))
+			return s->raft.followers[i].heard_us + s->raft.cfg.election_max_us >
+			       s->now_us;
+	return false;
+}
+
+/* The new set has a majority that we hear now. */
+static bool stands(const struct store *s, const struct voters *next)
+{
+	uint32_t heard = 0;
+
+	for (uint32_t i = 0; i < next->count; i++)
+		heard += next->seat[i].votes && is_heard(s, next->seat[i].voter);
+	return heard >= voters_quorum(next);
+}
+
+void seats_turn(struct store *s, struct outbox *o)
+{
+	struct sitter sitters[STORE_MEMBERS_MAX];
+	struct voters next;
+	uint32_t count;
+
+	if (!raft_leads(&s->raft) || !raft_may_change(&s->raft) || s->raft.cfg.witness)
+		return;
+	count = seats_gather(s, sitters);
+	if (!voters_next(&s->raft.voters, sitters, count, seats_wish(s), &next))
+		return;
+	if (!stands(s, &next))
+		return;
+	raft_change(&s->raft, &next);
+	outbox_log(o, LOG_LEVEL_INFO, "store members changed: voters=%u learners=%u position=%llu",
+		   voters_count(&next), next.count - voters_count(&next),
+		   (unsigned long long)log_last(&s->raft.log));
+}

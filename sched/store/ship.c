@@ -1,0 +1,350 @@
+/* Snapshots: taken when the log grew long, shipped to who lacks what is compacted, received and installed.
+ *
+ * A shipment is one piece at a time: READ from our file, SNAPSHOT to the follower, which appends the same bytes to its
+ * own file and says from where it wants more. Lost pieces are asked for again by the clock. */
+#include <string.h>
+
+#include "core/must.h"
+#include "sched/store/inside.h"
+
+#define RETRY_US 1000000u
+
+/* ---- taking ---- */
+
+static uint64_t every(const struct store *s)
+{
+	uint64_t log = s->cfg.snapshot_every == 0 ? SNAPSHOT_EVERY : s->cfg.snapshot_every;
+
+	return s->snapshot_size > log ? s->snapshot_size : log;
+}
+
+static bool is_shipping(const struct store *s)
+{
+	for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++)
+		if (!id_is_none(s->shipments[i].voter) &&
+		    s->shipments[i].tried_us + 5 * RETRY_US > s->now_us &&
+		    s->shipments[i].index != s->shipments[i].shipped)
+			return true;
+	return false;
+}
+
+static void begin(struct store *s)
+{
+	struct snapshot_head head = {.store = s->wal.store,
+				     .epoch = {s->wal.state.generation, s->applied_term},
+				     .index = s->applied};
+
+	head.voters = raft_voters_at(&s->raft, s->applied, &head.voters_index);
+	snapshot_begin(&s->writer, &head, s->kv);
+}
+
+/* Lets go of what the snapshot holds, but for a little that followers just behind may want. */
+static void compact(struct store *s, struct outbox *o)
+{
+	struct log *log = &s->raft.log;
+	uint64_t base = s->snapshot.index, keep = every(s) / 4;
+	uint32_t file;
+	size_t kept = 0;
+
+	if (keep > LOG_KEEP_MAX)
+		keep = LOG_KEEP_MAX;
+	if (base <= log->base)
+		return;
+	while (base > log->base && kept + log_at(log, base).body.len <= keep)
+		kept += log_at(log, base--).body.len + 16;
+	if (base > log->base)
+		raft_compact(&s->raft, base);
+	file = log_has(log, log->base + 1) ? log_file(log, log->base + 1) : s->wal.file;
+	if (file != 0)
+		wal_drop_before(&s->wal, file, o);
+}
+
+static void adopt_snapshot(struct store *s, const struct snapshot_head *head, uint64_t size,
+			   struct outbox *o)
+{
+	if (s->snapshot.index != 0 && s->snapshot.index != head->index)
+		outbox_drop(o, snapshot_name(s->snapshot.index).s, 0);
+	s->snapshot = *head;
+	s->snapshot_size = size;
+}
+
+static void turn_writer(struct store *s, struct outbox *o)
+{
+	struct raft *r = &s->raft;
+
+	if (s->writer.frozen != NULL) {
+		if (!s->writer.ended && outbox_room(o))
+			snapshot_write(&s->writer, s->cfg.keyring->store_key, s->writer_token, o);
+		return;
+	}
+	r->wants_snapshots = !store_is_scheduler(s) && r->log.size > every(s);
+	if (!store_is_scheduler(s) || s->applied <= s->snapshot.index || s->receiving ||
+	    s->received || is_shipping(s))
+		return;
+	if (r->log.size <= every(s) || s->applied <= r->log.base)
+		return;
+	begin(s);
+	s->writer_token = store_errand(s, ERRAND_SNAPSHOT);
+}
+
+/* ---- shipping ---- */
+
+static struct shipment *shipment_of(struct store *s, struct id voter)
+{
+	struct shipment *spare = NULL;
+
+	for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++) {
+		struct shipment *x = &s->shipments[i];
+
+		if (id_same(x->voter, voter))
+			return x;
+		if (id_is_none(x->voter) || raft_follower(&s->raft, x->voter) == NULL)
+			spare = x;
+	}
+	must(spare != NULL);
+	*spare = (struct shipment){.voter = voter};
+	return spare;
+}
+
+static void read_on(struct store *s, struct shipment *x, struct outbox *o)
+{
+	x->token = store_errand(s, ERRAND_READ);
+	x->tried_us = s->now_us;
+	outbox_read(o, snapshot_name(x->index).s, x->offset, SNAPSHOT_PIECE_MAX, x->token);
+}
+
+static void turn_shipments(struct store *s, struct outbox *o)
+{
+	for (uint32_t i = 0; i < s->raft.follower_count; i++) {
+		struct follower *f = &s->raft.followers[i];
+		struct shipment *x;
+
+		if (!f->lacks && !f->wants_snapshot)
+			continue;
+		if (f->heard_us + s->raft.cfg.election_max_us <= s->now_us ||
+		    s->snapshot.index == 0)
+			continue;
+		x = shipment_of(s, f->voter);
+		/* A follower that asks for one has what we have up to there: nothing older helps. */
+		if (!f->lacks && x->shipped >= s->snapshot.index)
+			continue;
+		if (x->index != s->snapshot.index) {
+			x->index = s->snapshot.index;
+			x->offset = 0;
+			read_on(s, x, o);
+		} else if (x->tried_us + RETRY_US <= s->now_us) {
+			read_on(s, x, o);
+		}
+	}
+}
+
+void ship_read(struct store *s, const struct event *e, struct outbox *o)
+{
+	struct message m = {.kind = MESSAGE_SNAPSHOT};
+	struct shipment *x = NULL;
+	const struct follower *f;
+	struct peer to;
+
+	for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++)
+		if (s->shipments[i].token == e->read.token)
+			x = &s->shipments[i];
+	if (x == NULL || e->read.token == 0)
+		return;
+	x->token = 0;
+	f = raft_follower(&s->raft, x->voter);
+	if (!raft_leads(&s->raft) || f == NULL || x->index != s->snapshot.index ||
+	    e->read.err != OK || e->read.body.len > SNAPSHOT_PIECE_MAX)
+		return;
+	m.snapshot.index = x->index;
+	m.snapshot.index_term = s->snapshot.epoch.term;
+	m.snapshot.offset = x->offset;
+	m.snapshot.piece = e->read.body;
+	m.snapshot.done = x->offset + e->read.body.len >= s->snapshot_size;
+	to = raft_peer(&s->raft, f->node);
+	raft_post(&s->raft, &to, f->voter, &m, o);
+}
+
+static void step_snapshotted(struct store *s, const struct message *m, struct outbox *o)
+{
+	struct follower *f = raft_follower(&s->raft, m->from);
+	struct shipment *x;
+
+	if (m->term > raft_term(&s->raft)) {
+		raft_follow(&s->raft, m->term, "a higher term");
+		return;
+	}
+	if (m->term < raft_term(&s->raft) || !raft_leads(&s->raft) || f == NULL)
+		return;
+	f->heard_us = s->now_us;
+	x = shipment_of(s, m->from);
+	if (m->snapshotted.done && m->snapshotted.index <= s->raft.commit) {
+		if (f->match < m->snapshotted.index)
+			f->match = m->snapshotted.index;
+		if (f->next <= f->match)
+			f->next = f->match + 1;
+		f->flights = 0;
+		f->wants_snapshot = false;
+		x->shipped = m->snapshotted.index;
+		return;
+	}
+	if (m->snapshotted.index != x->index || x->token != 0 ||
+	    m->snapshotted.offset > s->snapshot_size)
+		return;
+	x->offset = m->snapshotted.offset;
+	read_on(s, x, o);
+}
+
+/* ---- receiving ---- */
+
+void ship_forget(struct store *s)
+{
+	if (!s->receiving)
+		return;
+	snapshot_reader_fini(&s->reader);
+	s->receiving = false;
+	s->received = false;
+}
+
+static void answer(struct store *s, const struct peer *to, struct id voter, uint64_t index,
+		   bool done, struct outbox *o)
+{
+	struct message m = {.kind = MESSAGE_SNAPSHOTTED};
+
+	if (s->raft.state_synced != s->raft.state_puts)
+		return;
+	m.snapshotted.index = index;
+	m.snapshotted.offset = s->receiving && s->receive_index == index ? s->receive_offset : 0;
+	m.snapshotted.done = done;
+	raft_post(&s->raft, to, voter, &m, o);
+}
+
+static void begin_receiving(struct store *s, uint64_t index, struct outbox *o)
+{
+	ship_forget(s);
+	snapshot_reader_init(&s->reader, store_is_scheduler(s) ? s->cfg.keyring->store_key : NULL);
+	s->receiving = true;
+	s->received = false;
+	s->receive_index = index;
+	s->receive_offset = 0;
+	outbox_drop(o, snapshot_name(index).s, 0);
+}
+
+static bool is_needed(const struct store *s, uint64_t index)
+{
+	/* A witness takes one only to shorten its log; it must be newer than the one it has. */
+	if (store_is_scheduler(s))
+		return index > s->applied && index > s->raft.log.base;
+	return index > s->snapshot.index && index > s->raft.log.base;
+}
+
+static void step_piece(struct store *s, const struct peer *from, const struct message *m,
+		       struct outbox *o)
+{
+	uint64_t index = m->snapshot.index;
+	enum err err;
+
+	if (!raft_heed(&s->raft, from, m))
+		return;
+	if (!is_needed(s, index)) {
+		answer(s, from, m->from, index, true, o);
+		return;
+	}
+	if (s->received || s->writer.frozen != NULL)
+		return;
+	if (!s->receiving || s->receive_index != index)
+		begin_receiving(s, index, o);
+	if (m->snapshot.offset == s->receive_offset && m->snapshot.piece.len > 0) {
+		err = snapshot_read(&s->reader, m->snapshot.piece);
+		if (err == OK && s->reader.begun &&
+		    (s->reader.head.index != index ||
+		     s->reader.head.epoch.term != m->snapshot.index_term ||
+		     !id_same(s->reader.head.store, s->wal.store)))
+			err = ERR_MALFORMED;
+		if (err != OK) {
+			outbox_log(o, LOG_LEVEL_ERROR,
+				   "snapshot refused: from=%s position=%llu reason=\"%s\"",
+				   id_text(from->id).s, (unsigned long long)index, err_text(err));
+			ship_forget(s);
+			return;
+		}
+		outbox_append(o, snapshot_name(index).s, s->receive_offset, m->snapshot.piece, 0);
+		s->receive_offset += m->snapshot.piece.len;
+		if (s->reader.ended) {
+			s->received = true;
+			s->receive_from = *from;
+			s->receive_voter = m->from;
+			s->receive_token = store_errand(s, ERRAND_RECEIVE);
+			outbox_sync(o, snapshot_name(index).s, s->receive_token);
+			return;
+		}
+	}
+	answer(s, from, m->from, index, false, o);
+}
+
+static void install(struct store *s, struct outbox *o)
+{
+	struct snapshot_head head = s->reader.head;
+	uint64_t size = s->receive_offset;
+
+	if (head.index > s->raft.log.base) {
+		raft_install(&s->raft, head.index, head.epoch.term, &head.voters,
+			     head.voters_index);
+		if (head.index > s->applied) {
+			s->applied = head.index;
+			s->applied_term = head.epoch.term;
+			if (store_is_scheduler(s)) {
+				kv_close(s->kv);
+				s->kv = s->reader.kv;
+				s->reader.kv = NULL;
+				s->restored = true;
+			}
+		}
+		adopt_snapshot(s, &head, size, o);
+		compact(s, o);
+		outbox_log(o, LOG_LEVEL_INFO, "snapshot installed: position=%llu bytes=%llu",
+			   (unsigned long long)head.index, (unsigned long long)size);
+	} else if (head.index != s->snapshot.index) {
+		outbox_drop(o, snapshot_name(head.index).s, 0);
+	}
+	ship_forget(s);
+	if (s->raft.role == RAFT_FOLLOWER && id_same(s->raft.leader, s->receive_voter))
+		answer(s, &s->receive_from, s->receive_voter, head.index, true, o);
+}
+
+void ship_synced(struct store *s, uint64_t token, struct outbox *o)
+{
+	if (token == s->receive_token && s->receiving && s->received) {
+		install(s, o);
+	} else if (token == s->writer_token && s->writer.frozen != NULL && s->writer.ended) {
+		adopt_snapshot(s, &s->writer.head, s->writer.offset, o);
+		snapshot_end(&s->writer);
+		compact(s, o);
+		outbox_log(o, LOG_LEVEL_DEBUG, "snapshot taken: position=%llu bytes=%llu",
+			   (unsigned long long)s->snapshot.index,
+			   (unsigned long long)s->snapshot_size);
+	}
+}
+
+void ship_step(struct store *s, const struct peer *from, const struct message *m, struct outbox *o)
+{
+	if (m->kind == MESSAGE_SNAPSHOT)
+		step_piece(s, from, m, o);
+	else
+		step_snapshotted(s, m, o);
+}
+
+void ship_turn(struct store *s, struct outbox *o)
+{
+	while (s->stale_count > 0)
+		outbox_drop(o, snapshot_name(s->stale_snapshots[--s->stale_count]).s, 0);
+	if (!wal_is_made(&s->wal))
+		return;
+	turn_writer(s, o);
+	if (raft_leads(&s->raft))
+		turn_shipments(s, o);
+}
+
+uint64_t ship_deadline_us(const struct store *s)
+{
+	return s->writer.frozen != NULL && !s->writer.ended ? s->now_us : UINT64_MAX;
+}
