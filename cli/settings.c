@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/show.h"
 #include "core/call.h"
 #include "core/must.h"
 
@@ -107,8 +108,26 @@ int client_settings(struct config *c, int argc, char **argv, char ***rest, int *
 	return code;
 }
 
+/* Name, value and, when asked for, where it came from. */
+static int show(const struct config *c, enum show_form form, bool origin)
+{
+	struct sheet s;
+	struct buffer packed;
+
+	config_show(c, &s);
+	buffer_init(&packed, CONFIG_FILE_MAX);
+	enum err err = sheet_put(&s, &packed);
+	must(err == OK);
+	int code = show_sheet(buffer_bytes(&packed),
+			      origin && form == SHOW_TABLE ? SHOW_WIDE : form, false);
+	sheet_fini(&s);
+	buffer_fini(&packed);
+	return code;
+}
+
 int config_command(int argc, char **argv)
 {
+	enum show_form form = SHOW_TABLE;
 	struct config c;
 	char why[CONFIG_WHY_MAX];
 	char **rest = NULL;
@@ -117,6 +136,8 @@ int config_command(int argc, char **argv)
 	const char *what = NULL;
 	int code = settings(&c, NULL, argc, argv, &rest, &count);
 
+	if (code == EXIT_GOOD)
+		code = show_flag(&count, rest, &form);
 	for (int i = 0; code == EXIT_GOOD && i < count; i++) {
 		if (!strcmp(rest[i], "--origin"))
 			origin = true;
@@ -143,23 +164,7 @@ int config_command(int argc, char **argv)
 	} else if (code == EXIT_GOOD && config_check(&c, why) != OK) {
 		code = fail(EXIT_CONFIG, "%s", why);
 	} else if (code == EXIT_GOOD && !strcmp(what, "show")) {
-		static const char *const from[] = {"default", "file", "environment", "flag"};
-		for (enum setting_id s = 0; s < SETTINGS; s++) {
-			struct buffer value;
-			buffer_init(&value, 64u << 10);
-			enum err err = config_print(&c, s, &value);
-			must(err == OK);
-			uint8_t end = 0;
-			err = buffer_add(&value, bytes_of(&end, 1));
-			must(err == OK);
-			const char *shown = config_shown(config_setting(s), (const char *)value.at);
-			if (origin)
-				printf("%-22s %-24s %s\n", config_setting(s)->name,
-				       *shown ? shown : "-", from[c.origin[s]]);
-			else
-				printf("%s = %s\n", config_setting(s)->name, shown);
-			buffer_fini(&value);
-		}
+		code = show(&c, form, origin);
 	} else if (code == EXIT_GOOD) {
 		printf("the configuration is good%s%s\n", c.path[0] ? ": " : "", c.path);
 	}

@@ -279,6 +279,7 @@ static void route_tell(struct node *n, const struct event *e)
 		step(n, OWNER_NODE, e);
 		break;
 	case TELL_MEMBER:
+		step(n, OWNER_DISCOVERY, e);
 		step(n, OWNER_STORE, e);
 		step(n, OWNER_DIRECTOR, e);
 		step(n, OWNER_WORKER, e);

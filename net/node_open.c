@@ -58,7 +58,7 @@ static enum err make_facts(struct node *n, const struct node_start *start, uint6
 	f->id = start->identity->id;
 	memcpy(f->key, start->identity->public_key, sizeof(f->key));
 	f->boot = boot;
-	f->addr = start->addr;
+	f->addr = config_advertised(c, start->addr);
 	f->roles = (uint8_t)c->role;
 	if ((c->role & ROLE_SCHEDULER) && c->in_process_worker != IN_PROCESS_NO)
 		f->roles |= ROLE_WORKER;
