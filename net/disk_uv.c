@@ -25,7 +25,7 @@ struct task {
 
 struct lane {
 	struct disk_door *door;
-	struct ledger ledger; /* the worker thread's, while a piece is under way */
+	struct opened opened; /* the worker thread's, while a piece is under way */
 	struct task *first;   /* waiting */
 	struct task **last;
 	size_t queued;      /* bytes waiting */
@@ -54,7 +54,7 @@ struct disk_door *disk_open(uv_loop_t *loop, struct shelf *shelf, struct sink si
 		lane->door = d;
 		lane->last = &lane->first;
 		lane->work.data = lane;
-		ledger_init(&lane->ledger);
+		opened_init(&lane->opened);
 	}
 	return d;
 }
@@ -72,7 +72,7 @@ void disk_close(struct disk_door *d)
 	must(!disk_busy(d));
 	for (int i = 0; i < LANES; i++) {
 		must(d->lane[i].first == NULL);
-		ledger_fini(&d->lane[i].ledger);
+		opened_fini(&d->lane[i].opened);
 	}
 	free(d);
 }
@@ -87,26 +87,26 @@ static struct lane *lane_of(struct disk_door *d, const char *file)
 }
 
 /* In the thread pool. */
-static void task_run(struct shelf *shelf, struct ledger *ledger, struct task *t)
+static void task_run(struct shelf *shelf, struct opened *opened, struct task *t)
 {
 	switch ((int)t->kind) {
 	case EFFECT_APPEND:
-		shelf_append(shelf, ledger, t->file, t->at, bytes_of(t->bytes, t->size),
+		shelf_append(shelf, opened, t->file, t->at, bytes_of(t->bytes, t->size),
 			     t->reserve);
 		return;
 	case EFFECT_SYNC:
 		t->took_us = clock_now_us();
-		t->err = shelf_sync(shelf, ledger, t->file);
+		t->err = shelf_sync(shelf, opened, t->file);
 		t->took_us = clock_now_us() - t->took_us;
 		return;
 	case EFFECT_PUT:
-		t->err = shelf_put(shelf, ledger, t->file, bytes_of(t->bytes, t->size));
+		t->err = shelf_put(shelf, opened, t->file, bytes_of(t->bytes, t->size));
 		return;
 	case EFFECT_CUT:
-		t->err = shelf_cut(shelf, ledger, t->file, t->at);
+		t->err = shelf_cut(shelf, opened, t->file, t->at);
 		return;
 	case EFFECT_DROP:
-		t->err = shelf_drop(shelf, ledger, t->file);
+		t->err = shelf_drop(shelf, opened, t->file);
 		return;
 	case EFFECT_READ:
 		t->err = shelf_read(shelf, t->file, t->at, t->bytes, t->len, &t->len);
@@ -136,7 +136,7 @@ static void batch_run(uv_work_t *work)
 		if (t->kind == EFFECT_SYNC && sync_after(t) != NULL)
 			t->covered = true;
 		else
-			task_run(lane->door->shelf, &lane->ledger, t);
+			task_run(lane->door->shelf, &lane->opened, t);
 	}
 }
 

@@ -13,39 +13,39 @@
 
 /* EFFECT APPEND and its kin: the open files. */
 
-void ledger_init(struct ledger *l)
+void opened_init(struct opened *o)
 {
-	memset(l, 0, sizeof *l);
+	memset(o, 0, sizeof *o);
 }
 
-static void ledger_forget(struct ledger_file *f)
+static void opened_forget(struct opened_file *f)
 {
 	if (f->name[0] != 0 && f->fd >= 0)
 		close(f->fd);
 	f->name[0] = 0;
 }
 
-void ledger_fini(struct ledger *l)
+void opened_fini(struct opened *o)
 {
-	for (uint32_t i = 0; i < LEDGER_FILES; i++)
-		ledger_forget(&l->file[i]);
+	for (uint32_t i = 0; i < OPENED_FILES; i++)
+		opened_forget(&o->file[i]);
 }
 
-static struct ledger_file *ledger_find(struct ledger *l, const char *name)
+static struct opened_file *opened_find(struct opened *o, const char *name)
 {
-	for (uint32_t i = 0; i < LEDGER_FILES; i++)
-		if (l->file[i].name[0] != 0 && strcmp(l->file[i].name, name) == 0)
-			return &l->file[i];
+	for (uint32_t i = 0; i < OPENED_FILES; i++)
+		if (o->file[i].name[0] != 0 && strcmp(o->file[i].name, name) == 0)
+			return &o->file[i];
 	return NULL;
 }
 
 /* A free place, or that of the file unused for longest; a broken one goes last, for its mark would go with it. */
-static struct ledger_file *ledger_place(struct ledger *l)
+static struct opened_file *opened_place(struct opened *o)
 {
-	struct ledger_file *worst = &l->file[0];
+	struct opened_file *worst = &o->file[0];
 
-	for (uint32_t i = 0; i < LEDGER_FILES; i++) {
-		struct ledger_file *f = &l->file[i];
+	for (uint32_t i = 0; i < OPENED_FILES; i++) {
+		struct opened_file *f = &o->file[i];
 
 		if (f->name[0] == 0)
 			return f;
@@ -56,20 +56,20 @@ static struct ledger_file *ledger_place(struct ledger *l)
 			worst = f;
 		}
 	}
-	ledger_forget(worst);
+	opened_forget(worst);
 	return worst;
 }
 
 /* Forgets the file, and, when `name` is a directory, all within it. */
-static void ledger_forget_under(struct ledger *l, const char *name)
+static void opened_forget_under(struct opened *o, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (uint32_t i = 0; i < LEDGER_FILES; i++) {
-		struct ledger_file *f = &l->file[i];
+	for (uint32_t i = 0; i < OPENED_FILES; i++) {
+		struct opened_file *f = &o->file[i];
 
 		if (strncmp(f->name, name, len) == 0 && (f->name[len] == 0 || f->name[len] == '/'))
-			ledger_forget(f);
+			opened_forget(f);
 	}
 }
 
@@ -128,10 +128,10 @@ static int file_new(struct shelf *s, const char *name, uint32_t reserve)
 }
 
 /* The open file, opened or (with `make`) made when need be; NULL with errno. */
-static struct ledger_file *ledger_open(struct shelf *s, struct ledger *l, const char *name,
+static struct opened_file *opened_open(struct shelf *s, struct opened *o, const char *name,
 				       bool make, uint32_t reserve)
 {
-	struct ledger_file *f = ledger_find(l, name);
+	struct opened_file *f = opened_find(o, name);
 
 	must(shelf_name_ok(name));
 	if (f == NULL) {
@@ -141,15 +141,15 @@ static struct ledger_file *ledger_open(struct shelf *s, struct ledger *l, const 
 			fd = file_new(s, name, reserve);
 		if (fd < 0)
 			return NULL;
-		f = ledger_place(l);
-		*f = (struct ledger_file){.fd = fd};
+		f = opened_place(o);
+		*f = (struct opened_file){.fd = fd};
 		snprintf(f->name, sizeof f->name, "%s", name);
 	}
-	f->used = ++l->count;
+	f->used = ++o->count;
 	return f;
 }
 
-static void ledger_break(struct ledger_file *f, enum err err, uint64_t lost)
+static void opened_break(struct opened_file *f, enum err err, uint64_t lost)
 {
 	must(err != OK);
 	if (f->broken == OK || lost < f->lost)
@@ -159,28 +159,28 @@ static void ledger_break(struct ledger_file *f, enum err err, uint64_t lost)
 }
 
 /* A file that could not even be opened has to remember that bytes for it were lost, too. */
-static void ledger_break_unopened(struct ledger *l, const char *name, enum err err, uint64_t lost)
+static void opened_break_unopened(struct opened *o, const char *name, enum err err, uint64_t lost)
 {
-	struct ledger_file *f = ledger_place(l);
+	struct opened_file *f = opened_place(o);
 
-	*f = (struct ledger_file){.fd = -1, .used = ++l->count};
+	*f = (struct opened_file){.fd = -1, .used = ++o->count};
 	snprintf(f->name, sizeof f->name, "%s", name);
-	ledger_break(f, err == OK ? ERR_IO : err, lost);
+	opened_break(f, err == OK ? ERR_IO : err, lost);
 }
 
-void shelf_append(struct shelf *s, struct ledger *l, const char *name, uint64_t at,
+void shelf_append(struct shelf *s, struct opened *o, const char *name, uint64_t at,
 		  struct bytes body, uint32_t reserve)
 {
-	struct ledger_file *f = ledger_find(l, name);
+	struct opened_file *f = opened_find(o, name);
 
 	if (f != NULL && f->fd < 0) { /* perhaps now it opens */
 		if (at > f->lost)
 			return;
-		ledger_forget(f);
+		opened_forget(f);
 	}
-	f = ledger_open(s, l, name, true, reserve);
+	f = opened_open(s, o, name, true, reserve);
 	if (f == NULL) {
-		ledger_break_unopened(l, name, file_err(errno), at);
+		opened_break_unopened(o, name, file_err(errno), at);
 		return;
 	}
 	if (f->broken != OK && at > f->lost)
@@ -191,7 +191,7 @@ void shelf_append(struct shelf *s, struct ledger *l, const char *name, uint64_t 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			ledger_break(f, n < 0 ? file_err(errno) : ERR_IO, at);
+			opened_break(f, n < 0 ? file_err(errno) : ERR_IO, at);
 			return;
 		}
 		at += (uint64_t)n;
@@ -201,9 +201,9 @@ void shelf_append(struct shelf *s, struct ledger *l, const char *name, uint64_t 
 		f->broken = OK; /* the lost place is written again */
 }
 
-enum err shelf_sync(struct shelf *s, struct ledger *l, const char *name)
+enum err shelf_sync(struct shelf *s, struct opened *o, const char *name)
 {
-	struct ledger_file *f = ledger_open(s, l, name, false, 0);
+	struct opened_file *f = opened_open(s, o, name, false, 0);
 
 	if (f == NULL)
 		return file_err(errno);
@@ -211,18 +211,18 @@ enum err shelf_sync(struct shelf *s, struct ledger *l, const char *name)
 		return f->broken;
 	if (fdatasync(f->fd) == 0)
 		return OK;
-	ledger_break(f, errno == ENOSPC || errno == EDQUOT ? ERR_IO : file_err(errno), 0);
+	opened_break(f, errno == ENOSPC || errno == EDQUOT ? ERR_IO : file_err(errno), 0);
 	f->broken = ERR_IO;
 	return ERR_IO;
 }
 
-enum err shelf_cut(struct shelf *s, struct ledger *l, const char *name, uint64_t at)
+enum err shelf_cut(struct shelf *s, struct opened *o, const char *name, uint64_t at)
 {
-	struct ledger_file *f = ledger_find(l, name);
+	struct opened_file *f = opened_find(o, name);
 
 	if (f != NULL && f->fd < 0)
-		ledger_forget(f);
-	f = ledger_open(s, l, name, false, 0);
+		opened_forget(f);
+	f = opened_open(s, o, name, false, 0);
 	if (f == NULL)
 		return file_err(errno);
 	if (ftruncate(f->fd, (off_t)at) < 0 || fdatasync(f->fd) < 0)
@@ -269,7 +269,7 @@ static enum err put_beside(int directory, const char *leaf, struct bytes body)
 	return fsync(directory) == 0 ? OK : file_err(errno);
 }
 
-enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct bytes body)
+enum err shelf_put(struct shelf *s, struct opened *o, const char *name, struct bytes body)
 {
 	struct path_made made;
 	const char *leaf;
@@ -277,7 +277,7 @@ enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct b
 
 	if (directory < 0)
 		return file_err(errno);
-	ledger_forget_under(l, name); /* an open one is the old file's */
+	opened_forget_under(o, name); /* an open one is the old file's */
 	enum err err = put_beside(directory, leaf, body);
 	close(directory);
 	if (path_made_sync(&made, err == OK) < 0)
@@ -286,7 +286,7 @@ enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct b
 }
 
 /* Gone for every later reader once it is renamed and that is synced; the rest is sweeping. */
-enum err shelf_drop(struct shelf *s, struct ledger *l, const char *name)
+enum err shelf_drop(struct shelf *s, struct opened *o, const char *name)
 {
 	const char *leaf;
 	char aside[FILE_NAME_MAX + 8];
@@ -295,7 +295,7 @@ enum err shelf_drop(struct shelf *s, struct ledger *l, const char *name)
 
 	if (directory < 0)
 		return errno == ENOENT ? OK : file_err(errno);
-	ledger_forget_under(l, name);
+	opened_forget_under(o, name);
 	if (unlinkat(directory, leaf, 0) < 0) {
 		if (errno == EISDIR || errno == EPERM) {
 			snprintf(aside, sizeof aside, ".%s.old", leaf);

@@ -34,30 +34,30 @@ void shelf_close(struct shelf *s);
 /* The same as a core may see it, at start only. */
 struct disk shelf_disk(struct shelf *s);
 
-/* Files that are appended to stay open here. One ledger belongs to one lane: it is used by one thread at a time. */
-#define LEDGER_FILES 8u
-struct ledger {
-	struct ledger_file {
+/* Files that are appended to stay open here. One of these belongs to one lane: it is used by one thread at a time. */
+#define OPENED_FILES 8u
+struct opened {
+	struct opened_file {
 		char name[FILE_NAME_MAX + 1]; /* "" : free */
 		int fd;
 		enum err broken; /* invariant 3 */
 		uint64_t lost;   /* from here on, when broken */
-		uint64_t used;   /* of the ledger's count: the least is closed first */
-	} file[LEDGER_FILES];
+		uint64_t used;   /* of the count: the least is closed first */
+	} file[OPENED_FILES];
 	uint64_t count;
 };
 
-void ledger_init(struct ledger *l);
-void ledger_fini(struct ledger *l);
+void opened_init(struct opened *o);
+void opened_fini(struct opened *o);
 
 /* The effects. All take names that shelf_name_ok(). */
 bool shelf_name_ok(const char *name);
-void shelf_append(struct shelf *s, struct ledger *l, const char *name, uint64_t at,
+void shelf_append(struct shelf *s, struct opened *o, const char *name, uint64_t at,
 		  struct bytes body, uint32_t reserve);
-MUST_USE enum err shelf_sync(struct shelf *s, struct ledger *l, const char *name);
-MUST_USE enum err shelf_put(struct shelf *s, struct ledger *l, const char *name, struct bytes body);
-MUST_USE enum err shelf_cut(struct shelf *s, struct ledger *l, const char *name, uint64_t at);
-MUST_USE enum err shelf_drop(struct shelf *s, struct ledger *l, const char *name);
+MUST_USE enum err shelf_sync(struct shelf *s, struct opened *o, const char *name);
+MUST_USE enum err shelf_put(struct shelf *s, struct opened *o, const char *name, struct bytes body);
+MUST_USE enum err shelf_cut(struct shelf *s, struct opened *o, const char *name, uint64_t at);
+MUST_USE enum err shelf_drop(struct shelf *s, struct opened *o, const char *name);
 /* Up to `len` bytes of the file into `to`; fewer mean its end. */
 MUST_USE enum err shelf_read(struct shelf *s, const char *name, uint64_t at, uint8_t *to,
 			     uint32_t len, uint32_t *got);
