@@ -342,7 +342,7 @@ void worker_step(struct worker *w, const struct event *e, struct outbox *o)
 		run_disk(w, e, o);
 	else if (e->kind == EVENT_READ && !follow_read(&w->follow, e, &w->spool, o))
 		run_read(w, e, o);
-	keep_turn(w, o);
+	keep_on(w, o);
 	bond_turn(w, o);
 	run_turn(w, o);
 	follow_turn(&w->follow, w->now_us, &w->spool, o);
@@ -361,4 +361,11 @@ uint64_t worker_deadline_us(const struct worker *w)
 		due = least(due, w->keeper_us);
 	due = least(due, run_deadline_us(w));
 	return least(due, follow_deadline_us(&w->follow));
+}
+
+bool worker_director(const struct worker *w, struct peer *out)
+{
+	if (w->bond.obeys)
+		*out = w->bond.director;
+	return w->bond.obeys;
 }

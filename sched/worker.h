@@ -60,6 +60,8 @@ uint64_t worker_deadline_us(const struct worker *w);
 /* Whether it takes orders now: its offer is `slots`, or none. What runs goes on. */
 void worker_offer(struct worker *w, uint64_t now_us, bool offers, struct outbox *o);
 
+/* Whom it obeys now; false: nobody. */
+bool worker_director(const struct worker *w, struct peer *out);
 /* For status: attempts that hold a slot, and all slots. */
 uint32_t worker_running(const struct worker *w);
 uint32_t worker_slots(const struct worker *w);

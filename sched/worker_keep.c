@@ -37,7 +37,7 @@ static void ask(struct worker *w, struct outbox *o)
 	say(w, &(struct keeper_said){.word = KEEPER_LIST}, o);
 }
 
-void keep_turn(struct worker *w, struct outbox *o)
+void keep_on(struct worker *w, struct outbox *o)
 {
 	if (w->keeper != KEEPER_KNOWN && w->now_us >= w->keeper_us)
 		ask(w, o);

@@ -83,7 +83,7 @@ bool run_is_held(const struct spooled *one);
 
 /* --- worker_keep.c --- */
 void keep_event(struct worker *w, const struct event *e, struct outbox *o);
-void keep_turn(struct worker *w, struct outbox *o);
+void keep_on(struct worker *w, struct outbox *o);
 void keep_lease(struct worker *w, struct outbox *o);
 void keep_spawn(struct worker *w, struct spooled *one, struct outbox *o);
 void keep_kill(struct worker *w, struct spooled *one, struct outbox *o);

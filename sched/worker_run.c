@@ -134,11 +134,11 @@ void run_order(struct worker *w, const struct event *e, struct outbox *o)
 		run_report(w, one, o);
 		return;
 	}
+	const char *why = refusal(w, &order);
 	one = spool_make(&w->spool, order.attempt);
 	if (one == NULL)
 		return; /* cannot be: what is held, kept and refused is bounded below that */
 	one->epoch = order.fence.epoch;
-	const char *why = refusal(w, &order);
 	if (why != NULL)
 		refuse(w, one, why, o);
 	else

@@ -89,7 +89,7 @@ static enum err accept(struct store *s, const struct tell *t, size_t *growth)
 
 void commits_take(struct store *s, const struct tell *t, struct outbox *o)
 {
-	struct seal_place at;
+	struct wrap_place at;
 	struct pending one = {.token = t->batch.token};
 	enum err err = accept(s, t, &one.growth);
 	bool pushed;
@@ -100,9 +100,9 @@ void commits_take(struct store *s, const struct tell *t, struct outbox *o)
 		tell_committed(t->batch.token, 0, t->batch.epoch, err, o);
 		return;
 	}
-	at = (struct seal_place){s->wal.store, epoch_now(s), log_last(&s->raft.log) + 1, 0};
+	at = (struct wrap_place){s->wal.store, epoch_now(s), log_last(&s->raft.log) + 1, 0};
 	buffer_clear(&s->scratch);
-	err = seal_put(s->cfg.keyring->store_key, &at, t->batch.batch, &s->scratch);
+	err = wrap_put(s->cfg.keyring->store_key, &at, t->batch.batch, &s->scratch);
 	must(err == OK);
 	one.at = raft_append(&s->raft, ENTRY_BATCH, buffer_bytes(&s->scratch));
 	must(one.at == at.number);
@@ -172,7 +172,7 @@ static void tell_applied(struct store *s, const struct entry *e, struct outbox *
 
 static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
 {
-	struct seal_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
+	struct wrap_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
 	enum err err;
 
 	if (e->kind != ENTRY_BATCH || !store_is_scheduler(s))

@@ -109,6 +109,8 @@ void raft_arm(struct raft *r)
 		r->deadline_us = UINT64_MAX;
 		return;
 	}
+	if (voters_count(&r->voters) == 1 && r->role == RAFT_FOLLOWER)
+		wait = 0; /* nobody else to wait for */
 	r->deadline_us = r->now_us + wait * (r->cfg.witness ? 2 : 1);
 }
 
@@ -417,7 +419,10 @@ void raft_tick(struct raft *r, struct outbox *o)
 	    r->deadline_us != UINT64_MAX)
 		r->deadline_us = r->now_us + rng_below(r->rng, 2 * r->cfg.heartbeat_us);
 	if (r->deadline_us <= r->now_us) {
-		if (raft_votes(r) && !r->held_back)
+		/* A disk that is slower than the timer would else raise the term for ever. */
+		if (standing && !state_is_durable(r))
+			raft_arm(r);
+		else if (raft_votes(r) && !r->held_back)
 			sound_out(r);
 		else
 			r->deadline_us = UINT64_MAX;

@@ -10,7 +10,7 @@ enum { NONCE_LEN = 24, TAG_LEN = 16, PLACE_LEN = 14 + 16 + 4 * 8 };
 
 _Static_assert(NONCE_LEN + TAG_LEN == STORE_SEAL_OVERHEAD, "what sealing adds");
 
-static void put_place(const struct seal_place *at, uint8_t out[PLACE_LEN])
+static void put_place(const struct wrap_place *at, uint8_t out[PLACE_LEN])
 {
 	memcpy(out, "witan store 1", 14);
 	memcpy(out + 14, at->store.b, 16);
@@ -20,7 +20,7 @@ static void put_place(const struct seal_place *at, uint8_t out[PLACE_LEN])
 	put_u64(out + 54, at->piece);
 }
 
-enum err seal_put(const uint8_t key[32], const struct seal_place *at, struct bytes plain,
+enum err wrap_put(const uint8_t key[32], const struct wrap_place *at, struct bytes plain,
 		  struct buffer *out)
 {
 	uint8_t place[PLACE_LEN], nonce[NONCE_LEN];
@@ -43,7 +43,7 @@ enum err seal_put(const uint8_t key[32], const struct seal_place *at, struct byt
 	return OK;
 }
 
-enum err seal_get(const uint8_t key[32], const struct seal_place *at, struct bytes sealed,
+enum err seal_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
 		  struct buffer *out)
 {
 	uint8_t place[PLACE_LEN];

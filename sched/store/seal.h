@@ -11,7 +11,7 @@
 
 #define STORE_SEAL_OVERHEAD 40u
 
-struct seal_place {
+struct wrap_place {
 	struct id store;
 	struct epoch epoch;
 	uint64_t number; /* the position in the log; for a snapshot the position it was taken at */
@@ -19,10 +19,10 @@ struct seal_place {
 };
 
 /* Appended to `out`. */
-MUST_USE enum err seal_put(const uint8_t key[32], const struct seal_place *at, struct bytes plain,
+MUST_USE enum err wrap_put(const uint8_t key[32], const struct wrap_place *at, struct bytes plain,
 			   struct buffer *out);
 /* ERR_FORGED: another key, another place, or touched. */
-MUST_USE enum err seal_get(const uint8_t key[32], const struct seal_place *at, struct bytes sealed,
+MUST_USE enum err seal_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
 			   struct buffer *out);
 
 #endif

@@ -19,9 +19,9 @@ struct snapshot_name snapshot_name(uint64_t index)
 	return n;
 }
 
-static struct seal_place place(const struct snapshot_head *h, uint32_t piece)
+static struct wrap_place place(const struct snapshot_head *h, uint32_t piece)
 {
-	return (struct seal_place){h->store, h->epoch, h->index, piece};
+	return (struct wrap_place){h->store, h->epoch, h->index, piece};
 }
 
 /* ---- writing ---- */
@@ -110,7 +110,7 @@ void snapshot_write(struct snapshot_writer *w, const uint8_t key[32], uint64_t t
 {
 	struct snapshot_name name = snapshot_name(w->head.index);
 	struct buffer plain, sealed, out;
-	struct seal_place at;
+	struct wrap_place at;
 	bool more;
 	enum err err;
 
@@ -126,7 +126,7 @@ void snapshot_write(struct snapshot_writer *w, const uint8_t key[32], uint64_t t
 	more = put_rows(w, &plain);
 	if (plain.len > 0) {
 		at = place(&w->head, ++w->pieces);
-		err = seal_put(key, &at, buffer_bytes(&plain), &sealed);
+		err = wrap_put(key, &at, buffer_bytes(&plain), &sealed);
 		must(err == OK);
 		put_record(&out, PIECE, buffer_bytes(&sealed));
 	}
@@ -208,7 +208,7 @@ static enum err take_rows(struct kv *kv, struct bytes plain)
 
 static enum err take_piece(struct snapshot_reader *r, struct bytes sealed)
 {
-	struct seal_place at = place(&r->head, ++r->pieces);
+	struct wrap_place at = place(&r->head, ++r->pieces);
 	struct buffer plain;
 	enum err err;
 
