@@ -135,6 +135,8 @@ static inline struct wfile *disk_find(struct wnode *n, const char *name, bool ma
 	for (int i = 0; i < FILES_MAX && spare == NULL; i++)
 		if (n->file[i].removed)
 			spare = &n->file[i];
+	for (int i = 0; i < FILES_MAX && spare == NULL && getenv("WORLD_LOG"); i++)
+		printf("%s %zu\n", n->file[i].name, n->file[i].len);
 	assert_non_null(spare);
 	free(spare->cache);
 	free(spare->safe);
