@@ -19,7 +19,7 @@ enum link_index { LINK_BY_CONN, LINK_BY_PEER, LINK_BY_ADDR, LINK_INDEXES };
 
 /*   dialled ──> DIALLED ── handshake ends ──> GOSSIP, when that is its purpose
  *   accepted ──> STRANGERS ──────"──────────> QUIET, when not
- *   accepted on the local socket ───────────> QUIET                       (link.c, link_opened) */
+ *   accepted on the local socket ───────────> QUIET                       (link_doors.c: opened, accepted) */
 enum link_list {
 	LINK_STRANGERS, /* accepted, not yet known: due after HANDSHAKE_MAX_MS */
 	LINK_WAITS,     /* dialled, not yet open: the same */
