@@ -13,8 +13,8 @@
 	(8u << 20)       /* bytes waiting to be written to one peer: beyond it a POST is refused */
 #define LINKS_MAX 20000u /* channels of one node, accepted and dialled */
 #define LINKS_UNKNOWN_MAX                                                                          \
-	1024u /* handshakes under way: what strangers can make us hold, a KiB each; a thousand                 \
-		 workers that come back at once are strangers all */
+	1024u /* handshakes under way: what strangers can make us hold, 5 KiB each; of a thousand              \
+		 workers that come back at once all are strangers */
 #define HANDSHAKE_MAX_MS 3000u /* from DIAL or ACCEPTED to an open channel, connecting included */
 #define CHANNEL_HANDSHAKE_MAX                                                                      \
 	2048u /* one record before a channel is open: held for a peer not yet known */
