@@ -217,7 +217,7 @@ static void a_frozen_node_accuses_nobody_when_it_wakes(void **state)
 	struct world *w = world_grown(8, 9);
 	(void)state;
 
-	w->node[5].frozen_us = w->now_us + 3 * SECOND; /* shorter than a suspicion */
+	world_freeze(w, 5, 3 * SECOND); /* shorter than a suspicion */
 	world_run(w, 30 * SECOND);
 	assert_true(world_agrees(w));
 	for (uint32_t i = 0; i < 8; i++)
@@ -238,7 +238,7 @@ static void the_dead_that_were_reaped_do_not_come_back_by_an_old_claim(void **st
 	assert_true(world_settle(w, 10 * SECOND) != UINT64_MAX);
 	/* Node 3 is cut off from node 2, and for them time stands still: they keep what they knew. */
 	world_kill(w, 2);
-	w->node[3].frozen_us = w->now_us + 100 * SECOND;
+	world_freeze(w, 3, 100 * SECOND);
 	world_run(w, 90 * SECOND);
 	assert_int_equal(world_state(w, 0, 2), -1);
 	assert_int_equal(world_state(w, 0, 3), -1);

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#include "core/must.h"
+#include "core/heap.h"
+#include "core/limits.h"
 #include "core/rng.h"
 #include "gossip/swim.h"
 
@@ -31,13 +32,12 @@ struct node {
 	struct identity me;
 	struct facts facts;
 	struct swim *swim; /* NULL: not running */
-	uint64_t deadline_us;
 	uint64_t boot;
 	uint64_t frozen_us; /* runs no step before */
 	uint32_t life;
 	struct buffer disk;
 	uint64_t disk_token; /* of the last PUT */
-	char block[65536];   /* the last member block */
+	char *block;         /* the last member block */
 	uint32_t blocks;
 	uint32_t isolated;
 	uint32_t failures;     /* lines `member failed` */
@@ -51,6 +51,7 @@ struct world {
 	enum view view;
 	struct cards *cards;
 	struct outbox *out;
+	struct heap due; /* when each node is to be woken */
 	struct rng rng;
 	uint64_t now_us;
 	struct parcel *heap;
@@ -145,6 +146,7 @@ static inline struct world *world_open(uint32_t count, uint64_t seed)
 	w->cut = calloc((size_t)count * count, sizeof(*w->cut));
 	w->cards = cards_open();
 	w->out = outbox_open();
+	heap_init(&w->due, count);
 	rng_init(&w->rng, seed);
 	w->now_us = 1000 * SECOND;
 	w->delay_min_us = 200;
@@ -169,11 +171,13 @@ static inline void world_close(struct world *w)
 	for (uint32_t i = 0; i < w->count; i++) {
 		swim_close(w->node[i].swim);
 		buffer_fini(&w->node[i].disk);
+		free(w->node[i].block);
 	}
 	while (w->parcels > 0)
 		free(parcel_take(w).body);
 	cards_close(w->cards);
 	outbox_close(w->out);
+	heap_fini(&w->due);
 	free(w->heap);
 	free(w->cut);
 	free(w->node);
@@ -262,8 +266,8 @@ static inline void carry_log(struct node *n, const struct effect *e)
 	const char *block = strstr(e->log.text, "\nMembers {");
 	if (block == NULL)
 		return;
-	assert_true(strlen(e->log.text) < sizeof(n->block));
-	strcpy(n->block, e->log.text);
+	free(n->block);
+	n->block = strdup(e->log.text);
 	n->blocks++;
 	uint64_t version = strtoull(strstr(block, "ver:") + 4, NULL, 10);
 	assert_true(version >= n->last_version); /* invariant 5 */
@@ -310,6 +314,16 @@ static inline void carry(struct world *w, uint32_t from, const struct effect *e)
 	}
 }
 
+static inline void world_wake(struct world *w, uint32_t i)
+{
+	const struct node *n = &w->node[i];
+	uint64_t due = n->swim ? swim_deadline_us(n->swim) : UINT64_MAX;
+
+	if (due != UINT64_MAX && due < n->frozen_us)
+		due = n->frozen_us;
+	assert_int_equal(heap_set(&w->due, i, due), OK);
+}
+
 static inline void world_carry(struct world *w, uint32_t i)
 {
 	for (size_t k = 0; k < outbox_count(w->out); k++) {
@@ -317,7 +331,7 @@ static inline void world_carry(struct world *w, uint32_t i)
 		carry(w, i, &e);
 	}
 	outbox_clear(w->out);
-	w->node[i].deadline_us = w->node[i].swim ? swim_deadline_us(w->node[i].swim) : UINT64_MAX;
+	world_wake(w, i);
 }
 
 static inline void world_tell(struct world *w, uint32_t i, struct event e)
@@ -369,7 +383,13 @@ static inline void world_kill(struct world *w, uint32_t i)
 	swim_close(w->node[i].swim);
 	w->node[i].swim = NULL;
 	w->node[i].life++;
-	w->node[i].deadline_us = UINT64_MAX;
+	world_wake(w, i);
+}
+
+static inline void world_freeze(struct world *w, uint32_t i, uint64_t for_us)
+{
+	w->node[i].frozen_us = w->now_us + for_us;
+	world_wake(w, i);
 }
 
 static inline void world_cut(struct world *w, uint32_t from, uint32_t to, bool cut)
@@ -385,11 +405,6 @@ static inline void world_split(struct world *w, uint32_t at, bool cut)
 			world_cut(w, a, b, cut);
 			world_cut(w, b, a, cut);
 		}
-}
-
-static inline uint64_t due_us(const struct node *n)
-{
-	return n->deadline_us > n->frozen_us ? n->deadline_us : n->frozen_us;
 }
 
 static inline void deliver(struct world *w, struct parcel p)
@@ -412,21 +427,17 @@ static inline void world_run(struct world *w, uint64_t for_us)
 	uint64_t end = w->now_us + for_us;
 
 	for (;;) {
-		uint32_t who = UINT32_MAX;
-		uint64_t next = end;
+		uint64_t next = heap_deadline_us(&w->due);
+		uint32_t who;
 
-		for (uint32_t i = 0; i < w->count; i++)
-			if (w->node[i].swim != NULL && w->node[i].deadline_us != UINT64_MAX &&
-			    due_us(&w->node[i]) < next) {
-				who = i;
-				next = due_us(&w->node[i]);
-			}
 		if (w->parcels > 0 && w->heap[0].at_us <= next && w->heap[0].at_us < end) {
 			struct parcel p = parcel_take(w);
+
 			w->now_us = p.at_us > w->now_us ? p.at_us : w->now_us;
 			deliver(w, p);
-		} else if (who != UINT32_MAX) {
+		} else if (next < end) {
 			w->now_us = next > w->now_us ? next : w->now_us;
+			assert_true(heap_take(&w->due, w->now_us, &who));
 			world_tell(w, who, (struct event){.kind = EVENT_WAKE});
 		} else {
 			break;
