@@ -125,7 +125,7 @@ void job_finish(struct job *job, const struct report *report, uint64_t stamp_us)
 	job->out_tail = report->out_tail;
 	job->err_tail = report->err_tail;
 	if (job->state == JOB_CANCELLING) {
-		end(job, JOB_CANCELLED, report->why[0] ? report->why : job->why, stamp_us);
+		end(job, JOB_CANCELLED, report->why[0] ? report->why : "cancelled", stamp_us);
 	} else if (report->code != 0 || report->signal != 0) {
 		end(job, JOB_FAILED, report->why, stamp_us);
 	} else {
