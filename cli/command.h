@@ -49,6 +49,10 @@ int usage_of(const char *command);
 int settings(struct config *c, const char *role, int argc, char **argv, char ***rest,
 	     int *rest_count);
 
+/* The same for a command that writes the configuration: a file that was named need not be there yet. */
+int settings_to_write(struct config *c, const char *role, int argc, char **argv, char ***rest,
+		      int *rest_count);
+
 /* The same for a program that only asks: of the flags, those that say whom. */
 int client_settings(struct config *c, int argc, char **argv, char ***rest, int *rest_count);
 

@@ -33,20 +33,16 @@ enum err file_read(const char *path, struct buffer *out)
 
 	if (fd < 0)
 		return err_of(errno);
-	for (;;) {
-		uint8_t *room = buffer_room(out, 4096);
-		if (!room) {
-			err = ERR_TOO_BIG;
-			break;
-		}
-		ssize_t n = read(fd, room, 4096);
+	while (!err) {
+		uint8_t slice[4096];
+		ssize_t n = read(fd, slice, sizeof(slice));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			err = err_of(errno);
 		if (n <= 0)
 			break;
-		out->len += (size_t)n;
+		err = buffer_add(out, bytes_of(slice, (size_t)n)) ? ERR_TOO_BIG : OK;
 	}
 	close(fd);
 	return err;

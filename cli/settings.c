@@ -26,7 +26,7 @@ static const char *named_file(int argc, char **argv)
 	return getenv("WITAN_CONFIG");
 }
 
-static int read_file(struct config *c, const char *named)
+static int read_file(struct config *c, const char *named, bool may_lack)
 {
 	char why[CONFIG_WHY_MAX];
 	const char *path = named ? named : CONFIG_FILE;
@@ -35,7 +35,7 @@ static int read_file(struct config *c, const char *named)
 
 	buffer_init(&text, CONFIG_FILE_MAX);
 	enum err err = file_read(path, &text);
-	if (err == ERR_NOT_FOUND && !named)
+	if (err == ERR_NOT_FOUND && (!named || may_lack))
 		err = OK;
 	else if (err)
 		code = fail(EXIT_CONFIG, "%s: %s", path, err_text(err));
@@ -45,8 +45,8 @@ static int read_file(struct config *c, const char *named)
 	return code;
 }
 
-int settings(struct config *c, const char *role, int argc, char **argv, char ***rest,
-	     int *rest_count)
+static int gather(struct config *c, const char *role, bool may_lack, int argc, char **argv,
+		  char ***rest, int *rest_count)
 {
 	char why[CONFIG_WHY_MAX];
 
@@ -54,7 +54,7 @@ int settings(struct config *c, const char *role, int argc, char **argv, char ***
 	*rest = calloc((size_t)argc + 1, sizeof(**rest));
 	must(*rest);
 	config_init(c);
-	int code = read_file(c, named_file(argc, argv));
+	int code = read_file(c, named_file(argc, argv), may_lack);
 	if (code != EXIT_GOOD)
 		return code;
 	if (config_env(c, (const char *const *)environ, why) != OK ||
@@ -63,6 +63,18 @@ int settings(struct config *c, const char *role, int argc, char **argv, char ***
 	if (role && config_set(c, "role", role, ORIGIN_FLAG, why) != OK)
 		return fail(EXIT_CONFIG, "%s", why);
 	return EXIT_GOOD;
+}
+
+int settings(struct config *c, const char *role, int argc, char **argv, char ***rest,
+	     int *rest_count)
+{
+	return gather(c, role, false, argc, argv, rest, rest_count);
+}
+
+int settings_to_write(struct config *c, const char *role, int argc, char **argv, char ***rest,
+		      int *rest_count)
+{
+	return gather(c, role, true, argc, argv, rest, rest_count);
 }
 
 /* Flags that a program asking a node understands; `--name` of a job is not `--name` of a node. */

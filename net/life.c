@@ -48,6 +48,8 @@ static void up(struct node *n, const struct event *e, struct outbox *outbox)
 	outbox_log(outbox, LOG_LEVEL_INFO, "listening: all=%s udp,tcp",
 		   addr_text(addr_with_port(addr, (uint16_t)(addr.port + 2 * step))).s);
 	outbox_ready(outbox, "listening; looking for the cluster");
+	node_carry(n, OWNER_NODE);
+	node_introduce(n);
 }
 
 static void disk_answered(struct node *n, const struct event *e, struct outbox *outbox)

@@ -465,6 +465,18 @@ void node_delivered(void *self, const struct event *e)
 	route(self, e);
 }
 
+void node_introduce(struct node *n)
+{
+	struct event self = node_event(n, EVENT_TELL);
+
+	self.tell.kind = TELL_MEMBER;
+	self.tell.member.view = VIEW_ALL;
+	self.tell.member.state = MEMBER_ALIVE;
+	self.tell.member.facts = &n->facts;
+	step(n, OWNER_DIRECTOR, &self);
+	step(n, OWNER_WORKER, &self);
+}
+
 /* Until nothing is left that one core has said to another. */
 static void settle(struct node *n)
 {
