@@ -351,6 +351,11 @@ uint64_t swim_version(const struct swim *s)
 	return s->log.version;
 }
 
+uint64_t swim_shown(const struct swim *s)
+{
+	return s->log.shown;
+}
+
 void swim_log_members(struct swim *s, uint64_t now_us, struct outbox *outbox)
 {
 	s->now_us = now_us;

@@ -73,6 +73,8 @@ void swim_retag(struct swim *s, const struct facts *facts, uint64_t now_us, stru
 /* Alive and suspect members, ourselves included. */
 uint32_t swim_size(const struct swim *s);
 uint64_t swim_version(const struct swim *s);
+/* The largest `ver` that a block has shown, or that an earlier life may have: never goes back. */
+uint64_t swim_shown(const struct swim *s);
 /* Members here (alive or suspect) that have all of `roles` and none of `without`; ourselves included. */
 uint32_t swim_count(const struct swim *s, uint8_t roles, uint8_t without);
 /* One of them, ourselves left out, picked by the id nearest above our own: each node picks its own. */

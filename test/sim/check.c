@@ -20,7 +20,7 @@ static void check_order(struct sim *s, struct host *h)
 	for (enum view v = 0; v < VIEWS; v++) {
 		if (!n->view[v])
 			continue;
-		uint64_t ver = swim_version(n->view[v]);
+		uint64_t ver = swim_shown(n->view[v]);
 		if (ver < h->ver[v])
 			sim_break(s, "5: ver never goes back", "host %u, view %s: %llu after %llu",
 				  h->index, view_name(v), (unsigned long long)ver,
