@@ -135,7 +135,7 @@ static void a_group_of_ipv6_works_too(void **state)
 {
 	struct heard h = {0};
 	struct multicast_start start = start_on("wt0", &h);
-	int keep;
+	int keep = -1;
 	(void)state;
 
 	if (!own_interface("wt0", &keep))
