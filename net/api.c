@@ -158,8 +158,13 @@ enum api_where api_route(struct api *a, const struct event *e, const struct call
 								     : &map->scheduler_peer;
 		break;
 	case AT_NODE:
-		if (id_same(call->node, map->self))
+		if (id_same(call->node, map->self) && map->worker)
 			return API_WORKER;
+		if (id_same(call->node, map->self)) {
+			api_answer(e, EXIT_NOBODY, (struct bytes){0}, "no jobs run on that node",
+				   outbox);
+			return API_DONE;
+		}
 		if (id_is_none(map->named.id)) {
 			api_answer(e, EXIT_NOBODY, (struct bytes){0},
 				   "that node can not be reached", outbox);

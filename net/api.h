@@ -16,6 +16,7 @@
 /* What the node knows when a call comes: whom to pass it to. */
 struct api_map {
 	bool directing; /* our director acts and serves */
+	bool worker;    /* jobs run here */
 	bool scheduler; /* we are one */
 	struct id self;
 	struct peer director;       /* id none: not known */

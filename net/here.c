@@ -34,6 +34,7 @@ enum api_where here_route(struct node *n, const struct event *e, const struct ca
 {
 	struct api_map map = {
 		.directing = n->life.directing,
+		.worker = n->worker != NULL,
 		.scheduler = n->view[VIEW_SCHEDULERS] != NULL,
 		.self = n->identity->id,
 		.director = director_of(n),
