@@ -211,9 +211,8 @@ enum err shelf_sync(struct shelf *s, struct opened *o, const char *name)
 		return f->broken;
 	if (fdatasync(f->fd) == 0)
 		return OK;
-	opened_break(f, errno == ENOSPC || errno == EDQUOT ? ERR_IO : file_err(errno), 0);
-	f->broken = ERR_IO;
-	return ERR_IO;
+	opened_break(f, file_err(errno) == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_IO, 0);
+	return f->broken;
 }
 
 enum err shelf_cut(struct shelf *s, struct opened *o, const char *name, uint64_t at)

@@ -143,18 +143,23 @@ static void a_group_of_ipv6_works_too(void **state)
 	struct world *w = world_open();
 	assert_int_equal(addr_parse("ff15::5749:5441:4e", own_port(), &start.group), OK);
 	struct multicast *m = multicast_open(&w->loop, &start, &tray, world_sink(w));
-	multicast_send(m, BYTES("six"));
-	struct event *e = world_until(w, EVENT_PACKET, 0);
-	assert_true(bytes_same(e->packet.body, BYTES("six")));
-	assert_int_not_equal(e->packet.from.scope, 0);
+	while (w->count == 0) { /* the kernel takes a moment to give it an address */
+		assert_false(w->late);
+		multicast_send(m, BYTES("six"));
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
+	assert_true(bytes_same(w->event[0].packet.body, BYTES("six")));
+	assert_int_not_equal(w->event[0].packet.from.scope, 0);
 
 	/* The interface goes away: a complaint, not an end. */
 	close(keep);
-	while (h.lines == 0)
+	h.lines = 0;
+	while (h.lines == 0 || multicast_working(m) > 0) {
+		assert_false(w->late);
 		multicast_send(m, BYTES("six"));
-	uv_run(&w->loop, UV_RUN_NOWAIT);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
 	assert_int_equal(h.lines, 1);
-	assert_int_equal(multicast_working(m), 0);
 	multicast_close(m);
 	world_close(w);
 }
