@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -248,6 +249,7 @@ static int tear_down(void **state)
 			say(w,
 			    &(struct keeper_said){.word = KEEPER_ACK, .attempt = w->heard.attempt});
 	close(w->fd);
+	waitpid(w->keeper, NULL, 0); /* ours: we are the subreaper */
 	snprintf(command, sizeof(command), "rm -rf %s", w->root);
 	must(system(command) == 0);
 	buffer_fini(&w->in);
@@ -293,14 +295,24 @@ static void a_child_gets_its_words_and_environment_and_nothing_of_ours(void **st
 	char text[4096];
 
 	setenv("WITAN_SECRET", "x", 1);
-	spawn_shell(w, 1,
-		    "env | sort | grep -v ^_= | grep -v ^PWD=; ls /proc/$$/fd | tr '\\n' ' '");
+	spawn_shell(w, 1, "env | sort | grep -v ^_= | grep -v ^PWD=");
 	hear_until(w, KEEPER_EXITED);
 	assert_int_equal(w->heard.exited.code, 0);
 	assert_string_equal(file_text(w, "out1", text),
 			    "PATH=/usr/bin:/bin\nWITAN_ATTEMPT=1\nWITAN_JOB=1\nWITAN_NODE=" NODE
-			    "\nWITAN_STEP=0\n0 1 2 ");
+			    "\nWITAN_STEP=0\n");
 	assert_int_equal(w->heard.exited.out_size, strlen(text));
+}
+
+static void a_child_has_three_descriptors_and_no_more(void **state)
+{
+	struct world *w = *state;
+	char text[4096];
+
+	spawn_with(w, 1, (const char *const[]){"ls", "/proc/self/fd", NULL}, 0, ON_LOST_HOLD);
+	hear_until(w, KEEPER_EXITED);
+	/* the last is the directory that is being listed */
+	assert_string_equal(file_text(w, "out1", text), "0\n1\n2\n3\n");
 }
 
 static void output_goes_to_two_files_and_the_code_comes_back(void **state)
@@ -522,6 +534,7 @@ int main(int argc, char **argv)
 		WITH_KEEPER(a_file_that_may_not_be_executed_ends_with_126),
 		WITH_KEEPER(without_a_lease_nothing_that_may_restart_is_started),
 		WITH_KEEPER(a_child_gets_its_words_and_environment_and_nothing_of_ours),
+		WITH_KEEPER(a_child_has_three_descriptors_and_no_more),
 		WITH_KEEPER(output_goes_to_two_files_and_the_code_comes_back),
 		WITH_KEEPER(a_killed_job_takes_its_whole_tree_with_it),
 		WITH_KEEPER(what_a_job_leaves_in_the_background_ends_with_it),
@@ -536,5 +549,6 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "keeper") == 0)
 		return keeper_main(argc - 1, argv + 1);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
