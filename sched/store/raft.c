@@ -303,9 +303,9 @@ static void step_vote(struct raft *r, const struct peer *from, const struct mess
 	if (id_is_none(state->vote)) {
 		state->vote = m->from;
 		put_state(r);
-		if (r->role != RAFT_FOLLOWER)
-			become_follower(r, "an election");
 	}
+	if (r->role == RAFT_PRECANDIDATE)
+		become_follower(r, "an election");
 	must(r->role == RAFT_FOLLOWER);
 	r->vote_due = true;
 	r->vote_to = *from;

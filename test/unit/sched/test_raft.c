@@ -25,7 +25,7 @@ static void fault(struct world *w)
 	uint32_t at = (uint32_t)rng_below(&w->rng, w->count);
 	uint32_t leader = world_server(w);
 
-	switch (rng_below(&w->rng, 14)) {
+	switch (rng_below(&w->rng, 18)) {
 	case 0:
 	case 1:
 		world_kill(w, at);
@@ -57,6 +57,18 @@ static void fault(struct world *w)
 			world_step(w, leader, &e);
 		}
 		break;
+	case 9:
+	case 10:
+		/* Back at once, in the same term. */
+		world_kill(w, at);
+		world_up(w, at);
+		break;
+	case 11:
+		for (uint32_t i = 0; i < w->count; i++) {
+			world_kill(w, i);
+			world_up(w, i);
+		}
+		break;
 	default:
 		world_up(w, at);
 		break;
@@ -85,8 +97,8 @@ static struct world *some_world(uint64_t seed)
 	w = world_open(seed, shape[0], shape[1]);
 	w->loss = (uint32_t)rng_below(&rng, 3) * 50;
 	w->twice = (uint32_t)rng_below(&rng, 3) * 50;
-	w->delay_max = rng_below(&rng, 2) == 0 ? 1000 : 40000;
-	w->sync_max = rng_below(&rng, 3) == 0 ? 30000 : 500;
+	w->delay_max = rng_below(&rng, 2) == 0 ? 1000 : rng_below(&rng, 2) == 0 ? 40000 : 250000;
+	w->sync_max = rng_below(&rng, 2) == 0 ? 60000 : 500;
 	w->base.replace_after_ms = rng_below(&rng, 2) == 0 ? 1000 : 600000;
 	if (shape[1] > 1 && rng_below(&rng, 3) == 0)
 		w->base.bootstrap_expect = shape[1];
@@ -127,7 +139,7 @@ static void check_alive(struct world *w)
 static const char *live(uint64_t seed, bool quiet, uint64_t *acked, uint64_t *steps)
 {
 	struct world *w = some_world(seed);
-	uint64_t until;
+	uint64_t until, often = 3 + seed % 2 * 6;
 	const char *breach;
 
 	w->quiet = quiet;
@@ -143,7 +155,7 @@ static const char *live(uint64_t seed, bool quiet, uint64_t *acked, uint64_t *st
 				for (uint64_t k = rng_below(&w->rng, 6); k > 0; k--)
 					world_commit(w, i);
 		world_run(w, rng_between(&w->rng, 1, 60) * MS);
-		if (rng_below(&w->rng, 8) == 0)
+		if (rng_below(&w->rng, often) == 0)
 			fault(w);
 	}
 	heal(w);
