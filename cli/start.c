@@ -117,5 +117,6 @@ int start_command(int argc, char **argv)
 
 int keeper_command(int argc, char **argv)
 {
-	return keeper_main(argc, argv);
+	/* It counts from its own name, as a program does. */
+	return keeper_main(argc + 1, argv - 1);
 }
