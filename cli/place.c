@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,31 @@
 #include "cli/conf.h"
 #include "cli/files.h"
 #include "cli/keys.h"
+#include "cli/steady.h"
 #include "core/call.h"
+#include "core/facts.h"
+#include "core/limits.h"
 #include "core/must.h"
-#include "core/pack.h"
 
 #define CONFIG_FILE     "/etc/witan/witan.conf"
 #define CONFIG_TEXT_MAX (1u << 20)
-#define UP_TRIES        100 /* of 100 ms */
+#define ANSWER_WAIT_MS  10000
+#define LOOK_EVERY_MS   100
+
+static bool unit_installed(const char *role)
+{
+	static const char *const where[] = {"/etc/systemd/system", "/lib/systemd/system",
+					    "/usr/lib/systemd/system",
+					    "/usr/local/lib/systemd/system"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
+		snprintf(path, sizeof(path), "%s/%s.service", where[i], role);
+		if (file_exists(path))
+			return true;
+	}
+	return false;
+}
 
 int place_find(struct place *p, const struct config *c, const char *role)
 {
@@ -48,7 +67,10 @@ int place_find(struct place *p, const struct config *c, const char *role)
 	bool root = geteuid() == 0;
 	p->user = root && user ? user->pw_uid : geteuid();
 	p->group = root && group ? group->gr_gid : getegid();
-	p->systemd = root && stat("/run/systemd/system", &st) == 0;
+	p->systemd = root && stat("/run/systemd/system", &st) == 0 &&
+		     unit_installed(role                         ? role
+				    : (c->role & ROLE_SCHEDULER) ? "scheduler"
+								 : "worker");
 	return EXIT_GOOD;
 }
 
@@ -74,7 +96,9 @@ int place_make(const struct place *p, const struct keyring *ring)
 		code = make_directory(etc, 0755, geteuid(), p->group);
 	if (code == EXIT_GOOD)
 		code = make_directory(p->data, 0750, p->user, p->group);
-	return code == EXIT_GOOD ? keys_write_ring(p->ring, ring, p->group) : code;
+	if (code == EXIT_GOOD && !file_exists(p->ring))
+		code = keys_write_ring(p->ring, ring, p->group);
+	return code;
 }
 
 int place_mark_founder(const struct place *p)
@@ -105,35 +129,40 @@ static enum err set_flags(struct buffer *text, const struct config *c)
 }
 
 int place_configure(const struct place *p, const struct config *c, const char *role,
-		    const char *seeds)
+		    const char *seeds, bool *changed)
 {
-	struct buffer text;
+	struct buffer text, was;
 
 	buffer_init(&text, CONFIG_TEXT_MAX);
+	buffer_init(&was, CONFIG_TEXT_MAX);
 	enum err err = file_read(p->config, &text);
 	if (err == ERR_NOT_FOUND)
 		err = OK;
+	if (!err)
+		err = buffer_add(&was, buffer_bytes(&text));
 	if (!err)
 		err = conf_set(&text, "node", "role", role);
 	if (!err && seeds)
 		err = conf_set(&text, "discovery", "seeds", seeds);
 	if (!err)
 		err = set_flags(&text, c);
-	if (!err)
+	*changed = !err && !bytes_same(buffer_bytes(&text), buffer_bytes(&was));
+	if (!err && *changed)
 		err = file_write(p->config, buffer_bytes(&text), 0640, p->group);
+	buffer_fini(&was);
 	buffer_fini(&text);
 	return err ? fail(err == ERR_DENIED ? EXIT_DENIED : EXIT_CONFIG, "%s: %s", p->config,
 			  err_text(err))
 		   : EXIT_GOOD;
 }
 
-static int systemctl(const char *verb, const char *more, const char *unit)
+static int systemctl(const char *verb, const char *unit)
 {
 	pid_t pid = fork();
 	int status = 0;
 
 	if (pid == 0) {
-		execlp("systemctl", "systemctl", "--quiet", verb, unit, more, (char *)NULL);
+		execlp("systemctl", "systemctl", "--quiet", verb, unit, (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -141,37 +170,72 @@ static int systemctl(const char *verb, const char *more, const char *unit)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The unit says it is ready when its ports listen: then the socket answers at once. */
-static int wait_until_up(const struct config *c, const char *unit)
+/* One question to the local node. Nothing is said. */
+static int ask_status(const struct config *c, struct client *client, struct buffer *body)
 {
-	struct client client;
-	struct bytes body;
-	static const uint8_t none[] = {0x90};
-	int code = client_open(&client, c);
+	static const uint8_t none[] = {0x90}; /* an empty array */
+	struct bytes answer = {0};
+	int code = client_open(client, c);
 
 	if (code == EXIT_GOOD)
-		code = client_call(&client, CALL_STATUS, id_none, bytes_of(none, 1), UP_TRIES * 100,
-				   &body);
-	client_close(&client);
-	if (code != EXIT_GOOD)
-		return fail(code, "%s was started, but does not answer: journalctl -u %s", unit,
-			    unit);
-	return EXIT_GOOD;
+		code = client_call(client, CALL_STATUS, id_none, bytes_of(none, 1), ANSWER_WAIT_MS,
+				   &answer);
+	buffer_clear(body);
+	if (code == EXIT_GOOD && buffer_add(body, answer) != OK)
+		code = EXIT_OTHER;
+	client_close(client);
+	return code;
 }
 
-int place_start(const struct place *p, const struct config *c, const char *role)
+int place_await(const struct config *c, bool (*enough)(void *with, struct bytes status), void *with,
+		int wait_ms, struct buffer *body)
 {
+	int64_t until = steady_ms() + wait_ms;
+	struct client client;
+
+	for (;;) {
+		int code = ask_status(c, &client, body);
+		if (code == EXIT_GOOD && enough(with, buffer_bytes(body)))
+			return EXIT_GOOD;
+		if (steady_ms() < until) {
+			poll(NULL, 0, LOOK_EVERY_MS);
+			continue;
+		}
+		if (code == EXIT_GOOD)
+			return EXIT_TIMEOUT;
+		const char *unit = c->role & ROLE_SCHEDULER ? "scheduler" : "worker";
+		return fail(code, "%s was started, but does not answer: %s: journalctl -u %s", unit,
+			    client.why, unit);
+	}
+}
+
+static bool any_answer(void *with, struct bytes status)
+{
+	(void)with;
+	(void)status;
+	return true;
+}
+
+int place_start(const struct place *p, const struct config *c, const char *role, bool anew)
+{
+	struct buffer body;
 	char unit[64];
 
 	snprintf(unit, sizeof(unit), "%s.service", role);
 	if (!p->systemd) {
-		printf("systemd does not run here; start the node with:\n  witan %s --config=%s\n",
+		printf("systemd does not run the node here; start it with:\n  witan %s "
+		       "--config=%s\n",
 		       role, p->config);
 		return EXIT_GOOD;
 	}
-	if (systemctl("enable", NULL, unit) != 0 || systemctl("restart", NULL, unit) != 0)
+	/* It says that it is ready when its ports listen. A unit that gave up before starts with a clean slate. */
+	(void)systemctl("reset-failed", unit);
+	if (systemctl("enable", unit) != 0 || systemctl(anew ? "restart" : "start", unit) != 0)
 		return fail(EXIT_OTHER, "%s did not start: journalctl -u %s", unit, unit);
-	return wait_until_up(c, unit);
+	buffer_init(&body, FRAME_MAX);
+	int code = place_await(c, any_answer, NULL, ANSWER_WAIT_MS, &body);
+	buffer_fini(&body);
+	return code;
 }
 
 int place_invite(const struct config *c, const struct keyring *ring, char out[INVITE_TEXT_MAX])
@@ -182,6 +246,7 @@ int place_invite(const struct config *c, const struct keyring *ring, char out[IN
 
 	if (code != EXIT_GOOD)
 		return code;
+	addr = config_advertised(c, addr);
 	/* The usual port need not be typed. */
 	snprintf(invite.address, sizeof(invite.address), "%s",
 		 addr.port == 8081 ? addr_ip_text(addr).s : addr_text(addr).s);

@@ -37,6 +37,11 @@ static int read_file(struct config *c, const char *named, bool may_lack)
 	enum err err = file_read(path, &text);
 	if (err == ERR_NOT_FOUND && (!named || may_lack))
 		err = OK;
+	else if (err == ERR_DENIED && !named)
+		code = fail(EXIT_DENIED,
+			    "%s: permission denied: sudo usermod -aG witan $USER, then log in "
+			    "again",
+			    path);
 	else if (err)
 		code = fail(EXIT_CONFIG, "%s: %s", path, err_text(err));
 	else if (config_file(c, path, buffer_bytes(&text), why) != OK)
