@@ -18,13 +18,20 @@ static uint64_t every(const struct store *s)
 	return s->snapshot_size > log ? s->snapshot_size : log;
 }
 
-static bool is_shipping(const struct store *s)
+/* A newer snapshot would begin every shipment anew: it waits for those that move, unless the log grows too long. */
+static bool is_shipping(struct store *s)
 {
-	for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++)
-		if (!id_is_none(s->shipments[i].voter) &&
-		    s->shipments[i].tried_us + 5 * RETRY_US > s->now_us &&
-		    s->shipments[i].index != s->shipments[i].shipped)
+	if (!raft_leads(&s->raft) || s->raft.log.size > LOG_MEMORY_MAX / 2)
+		return false;
+	for (uint32_t i = 0; i < STORE_REPLICAS_MAX; i++) {
+		const struct shipment *x = &s->shipments[i];
+		const struct follower *f = raft_follower(&s->raft, x->voter);
+
+		if (f != NULL && x->index != x->shipped &&
+		    f->heard_us + s->raft.cfg.election_max_us > s->now_us &&
+		    x->tried_us + 2 * RETRY_US > s->now_us)
 			return true;
+	}
 	return false;
 }
 

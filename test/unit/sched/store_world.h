@@ -53,8 +53,8 @@ struct wnode {
 	bool serving;
 	struct epoch epoch;
 	uint32_t faults, exits;
-	char last_log[200];
-	uint32_t logs_seen;
+	char *logs; /* all lines */
+	size_t logs_len;
 };
 
 enum wkind { W_FRAME, W_DISK, W_READ, W_LINK };
@@ -99,8 +99,10 @@ struct world {
 		uint64_t term;
 	} vote[4096];
 	uint32_t votes;
-	uint64_t fence_began[64];
+	uint64_t fenced; /* token of the last fence answered */
+	enum err fenced_err, committed_err;
 	bool (*drop)(struct world *w, uint32_t from, uint32_t to, const struct message *m);
+	bool apart; /* several stores, and each is right */
 	bool quiet; /* a breach is counted, not asserted: for mutations */
 	const char *breach;
 };
@@ -331,7 +333,7 @@ static inline void check_commit(struct world *w, struct wnode *n)
 		n->checked = r->log.base; /* a new start */
 	if (n->checked < r->log.base)
 		n->checked = r->log.base;
-	for (; n->checked < r->commit; n->checked++) {
+	for (; n->checked < r->commit && !w->apart; n->checked++) {
 		uint64_t i = n->checked + 1;
 		struct entry e = log_at(&r->log, i);
 		struct wcommitted c = {e.term, crc32c(0, e.body), e.kind};
@@ -351,7 +353,7 @@ static inline void check_leader(struct world *w, struct wnode *n)
 	const struct raft *r = &n->store->raft;
 	uint64_t term = raft_term(r);
 
-	if (!raft_leads(r))
+	if (!raft_leads(r) || w->apart)
 		return;
 	assert_true(term < TERMS_MAX);
 	if (id_same(w->leader_of[term], n->id))
@@ -371,7 +373,7 @@ static inline void check_leader(struct world *w, struct wnode *n)
 
 static inline void check_logs(struct world *w)
 {
-	for (uint32_t a = 0; a < w->count; a++) {
+	for (uint32_t a = 0; a < w->count && !w->apart; a++) {
 		for (uint32_t b = a + 1; b < w->count; b++) {
 			const struct log *x, *y;
 			uint64_t low, at;
@@ -551,6 +553,12 @@ static inline void do_tell(struct world *w, struct wnode *n, const struct tell *
 			world_breach(w, "acknowledged before it was committed");
 	} else if (t->kind == TELL_COMMITTED && t->batch.err == ERR_UNKNOWN) {
 		w->unknown++;
+		w->committed_err = t->batch.err;
+	} else if (t->kind == TELL_COMMITTED) {
+		w->committed_err = t->batch.err;
+	} else if (t->kind == TELL_FENCED) {
+		w->fenced = token;
+		w->fenced_err = t->batch.err;
 	} else if (t->kind == TELL_APPLIED) {
 		if (t->batch.position <= n->applied)
 			world_breach(w, "applied twice or out of order");
@@ -560,6 +568,22 @@ static inline void do_tell(struct world *w, struct wnode *n, const struct tell *
 	} else if (t->kind == TELL_FAULT) {
 		n->faults++;
 	}
+}
+
+static inline void world_keep_log(struct wnode *n, const char *text)
+{
+	size_t len = strlen(text);
+
+	n->logs = realloc(n->logs, n->logs_len + len + 2);
+	memcpy(n->logs + n->logs_len, text, len);
+	n->logs_len += len + 1;
+	n->logs[n->logs_len - 1] = '\n';
+	n->logs[n->logs_len] = '\0';
+}
+
+static inline bool world_said(const struct wnode *n, const char *text)
+{
+	return n->logs != NULL && strstr(n->logs, text) != NULL;
 }
 
 static inline void world_drain(struct world *w, uint32_t at)
@@ -579,8 +603,7 @@ static inline void world_drain(struct world *w, uint32_t at)
 			do_tell(w, n, &e->tell);
 			break;
 		case EFFECT_LOG:
-			n->logs_seen++;
-			snprintf(n->last_log, sizeof(n->last_log), "%s", e->log.text);
+			world_keep_log(n, e->log.text);
 			if (getenv("WORLD_LOG") != NULL)
 				printf("[%8.3f] %u %s\n", (double)w->now / 1e6, at, e->log.text);
 			break;
@@ -823,6 +846,16 @@ static inline uint64_t world_commit(struct world *w, uint32_t at)
 	return token;
 }
 
+static inline uint64_t world_fence(struct world *w, uint32_t at)
+{
+	struct event e = {.kind = EVENT_TELL};
+
+	e.tell.kind = TELL_FENCE;
+	e.tell.batch.token = ++w->next_token;
+	world_step(w, at, &e);
+	return e.tell.batch.token;
+}
+
 static inline uint32_t world_server(const struct world *w)
 {
 	uint32_t best = NODES_MAX;
@@ -872,6 +905,7 @@ static inline void world_close(struct world *w)
 {
 	for (uint32_t i = 0; i < w->count; i++) {
 		store_close(w->node[i].store);
+		free(w->node[i].logs);
 		for (int k = 0; k < FILES_MAX; k++)
 			disk_clear(&w->node[i].file[k]);
 	}
