@@ -104,6 +104,7 @@ void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer
 	h->lease_from_us = now_us;
 	h->asks = false;
 	h->rests = false;
+	h->again = false;
 }
 
 void hand_detach(struct hand *h)
@@ -111,6 +112,7 @@ void hand_detach(struct hand *h)
 	h->attached = false;
 	h->accepted = false;
 	h->asks = false;
+	h->again = false;
 }
 
 enum hand_state hand_state(const struct crew *r, const struct hand *h)

@@ -48,6 +48,7 @@ struct hand {
 	bool linked; /* peer.link stands */
 	bool attached;
 	bool accepted; /* ATTACHED went out: orders may follow it */
+	bool again;    /* a job it holds was changing when it attached: it must attach once more */
 	bool rests;    /* it refused an attempt a moment ago */
 	struct peer peer;
 	uint64_t boot;

@@ -248,6 +248,8 @@ static void told_committed(struct director *d, const struct tell *t, struct outb
 	keep_ended(d, flight->token);
 	flight_free(flight);
 	call_wishes(d, o);
+	if (d->again && d->serving)
+		work_again(d, o);
 }
 
 static void apply_job(struct director *d, struct bytes name, struct bytes record, bool drop,

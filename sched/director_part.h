@@ -50,6 +50,7 @@ struct director {
 	struct fence fence;
 	uint64_t began_us;
 	uint64_t fence_token;
+	bool again;  /* of one hand at least */
 	bool asking; /* a lease question waits for a fence to begin */
 
 	struct fresh *fresh_first, *fresh_last;
@@ -109,6 +110,8 @@ void work_direct(struct director *d, struct hand *h, struct outbox *o);
 void work_direct_all(struct director *d, struct outbox *o);
 /* From now the hand may hold a lease. */
 void work_lease_begins(struct director *d, struct hand *h);
+/* Workers that attached while a job of theirs was changing attach once more. */
+void work_again(struct director *d, struct outbox *o);
 /* Workers that refused an attempt are asked again. */
 void work_rested(struct director *d);
 void work_order(struct director *d, const struct entry *e, struct outbox *o);

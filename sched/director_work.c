@@ -218,15 +218,15 @@ static const struct held *find_held(const struct attach *a, struct attempt attem
 }
 
 /* One attempt that the state says is with this worker, against what the worker says. */
-static void compare(struct director *d, struct entry *e, const struct attach *a, bool new_machine,
-		    struct outbox *o)
+static void compare(struct director *d, struct hand *h, struct entry *e, const struct attach *a,
+		    bool new_machine, struct outbox *o)
 {
 	const struct held *held = find_held(a, entry_attempt(e));
 	bool same_agent = a->boot == e->worker_boot;
 
-	if (!entry_is_settled(e))
-		return; /* what is in flight about it decides */
-	if (held) {
+	if (!entry_is_settled(e)) {
+		h->again = true;
+	} else if (held) {
 		e->heard = true;
 		if (e->state == JOB_CANCELLING && held->state != HELD_ENDED)
 			work_end(d, e, false, o);
@@ -247,9 +247,13 @@ static void end_strays(struct director *d, struct hand *h, const struct attach *
 		const struct held *held = &a->held[i];
 		const struct entry *e = ledger_find(&d->ledger, held->attempt.job);
 
-		if (held->state == HELD_ENDED || (e && !entry_is_settled(e)) ||
+		if (held->state == HELD_ENDED ||
 		    (e && e->hand == h && attempt_same(entry_attempt(e), held->attempt)))
 			continue;
+		if (e && !entry_is_settled(e)) {
+			h->again = true;
+			continue;
+		}
 		end_attempt(d, h, held->attempt, true, "given up", o);
 	}
 }
@@ -259,11 +263,27 @@ static void compare_all(struct director *d, struct hand *h, const struct attach 
 {
 	for (struct entry *e = h->jobs, *next; e; e = next) {
 		next = e->hand_newer;
-		compare(d, e, a, new_machine, o);
+		compare(d, h, e, a, new_machine, o);
 	}
 	end_strays(d, h, a, o);
+	d->again |= h->again;
 	for (const struct entry *e = h->jobs; e; e = e->hand_newer)
 		director_notify(d, e, o);
+}
+
+/* Until then it gets no lease: what it holds could be what was given up. */
+void work_again(struct director *d, struct outbox *o)
+{
+	must(d->serving);
+	d->again = false;
+	for (uint32_t i = 0; i < d->crew.count; i++) {
+		struct hand *h = d->crew.hand[i];
+
+		if (!h->again)
+			continue;
+		hand_detach(h);
+		work_direct(d, h, o);
+	}
 }
 
 /* The worker's record, new or changed, is committed before the worker hears that it is registered. */
@@ -455,6 +475,8 @@ void work_lease_ask(struct director *d, const struct event *e, struct outbox *o)
 		return;
 	}
 	h->heard_us = d->now_us;
+	if (h->again)
+		return;
 	h->asks = true;
 	h->asked_us = ask.sent_us;
 	h->ask_fence = 0;

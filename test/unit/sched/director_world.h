@@ -74,11 +74,13 @@ struct world {
 	int leader;
 	enum store_mode store;
 	bool fences_rest;
+	bool leases; /* workers start nothing without one, and end all when it is over */
 	struct fake worker[WORKERS];
 	struct note note[NOTES];
 	size_t first, last;
 	struct note slow[64];
 	size_t slow_count;
+	uint32_t history_max;
 	uint64_t request;
 	struct heard_answer answer[ANSWERS];
 	uint32_t commits, orders, reported, ends;
@@ -268,7 +270,9 @@ static void fake_hear(struct world *w, struct fake *f, const struct effect *e)
 		if (fake_find(f, order.attempt))
 			break;
 		assert_true(f->count < HELD_MAX);
-		f->held[f->count++] = (struct held){order.attempt, HELD_RUNNING};
+		f->held[f->count++] = (struct held){
+			order.attempt,
+			w->leases && f->lease_us <= w->now_us ? HELD_TAKEN : HELD_RUNNING};
 		world_check_order(w, f, &order);
 		fake_report(w, f, order.attempt, REPORT_TAKEN, 0);
 		break;
@@ -283,12 +287,15 @@ static void fake_hear(struct world *w, struct fake *f, const struct effect *e)
 		assert_int_equal(lease_get(e->post.body, &lease), OK);
 		f->leases++;
 		f->lease_us = lease.sent_us + lease.lease_ms * 1000u;
+		for (uint32_t i = 0; i < f->count && f->lease_us > w->now_us; i++)
+			if (f->held[i].state == HELD_TAKEN)
+				f->held[i].state = HELD_RUNNING;
 		break;
 	case FRAME_END:
 		assert_int_equal(end_get(e->post.body, &end), OK);
 		w->ends++;
 		held = fake_find(f, end.attempt);
-		if (held && held->state == HELD_RUNNING && !f->mute) {
+		if (held && held->state != HELD_ENDED && !f->mute) {
 			held->state = HELD_ENDED;
 			fake_report(w, f, end.attempt, REPORT_ENDED, 143);
 		}
@@ -407,22 +414,6 @@ static void world_pump(struct world *w)
 	fail_msg("it never comes to rest");
 }
 
-/* What the slow store kept is committed now. */
-static void world_release(struct world *w, enum store_mode mode)
-{
-	size_t count = w->slow_count;
-	struct note slow[64];
-
-	memcpy(slow, w->slow, sizeof(slow));
-	w->slow_count = 0;
-	w->store = STORE_GOOD;
-	for (size_t i = 0; i < count; i++) {
-		world_commit(w, &slow[i], mode);
-		free(slow[i].body);
-	}
-	world_pump(w);
-}
-
 static void world_pass(struct world *w, uint64_t us)
 {
 	uint64_t end_us = w->now_us + us;
@@ -507,25 +498,13 @@ static void world_fail_over(struct world *w)
 	world_lead(w, next);
 }
 
-static void world_member(struct world *w, int i, enum member_state state)
-{
-	struct facts facts = {.id = w->worker[i].id, .roles = ROLE_WORKER};
-	struct tell t = {.kind = TELL_MEMBER,
-			 .member = {.view = VIEW_ALL, .state = state, .facts = &facts}};
-
-	snprintf(facts.name, sizeof(facts.name), "w%d", i);
-	for (int d = 0; d < DIRECTORS; d++)
-		world_tell(w, d, &t);
-	world_pump(w);
-}
-
 static struct director *world_director(struct world *w, uint8_t n, uint32_t jobs_max)
 {
 	struct director_config config = {.self = world_id((uint8_t)(0xd0 + n)),
 					 .seed = 7,
 					 .lease_ms = LEASE_MS,
 					 .jobs_max = jobs_max,
-					 .history_max = 20};
+					 .history_max = w->history_max};
 
 	return director_open(&config, w->kv);
 }
@@ -539,6 +518,7 @@ static struct world *world_open(uint32_t jobs_max)
 	w->outbox = outbox_open();
 	w->now_us = SECOND;
 	w->wall_us = WALL;
+	w->history_max = 20;
 	for (uint8_t i = 0; i < DIRECTORS; i++)
 		w->director[i] = world_director(w, i, jobs_max);
 	for (uint8_t i = 0; i < WORKERS; i++)
@@ -627,39 +607,6 @@ static struct id submitted_id(struct world *w, uint64_t request)
 	return s.job;
 }
 
-static struct id submit_good(struct world *w, enum on_lost on_lost)
-{
-	return submitted_id(w, submit(w, (struct wanted){.on_lost = on_lost}));
-}
-
-static uint64_t wait_for(struct world *w, struct id job, uint64_t seen, uint32_t wait_ms)
-{
-	struct wait_ask question = {.seen = seen, .wait_ms = wait_ms};
-	struct buffer b;
-	enum err err;
-
-	id_print(job, question.prefix);
-	buffer_init(&b, 256);
-	err = wait_ask_put(&question, &b);
-	return ask(w, CALL_JOB_WAIT, 0, err, &b);
-}
-
-static struct job_news news_of(struct world *w, uint64_t request)
-{
-	struct heard_answer *a = answer_of(w, request);
-	struct job_news n;
-
-	assert_true(a->came);
-	assert_int_equal(a->code, EXIT_GOOD);
-	assert_int_equal(job_news_get(bytes_of(a->body, a->len), &n), OK);
-	return n;
-}
-
-static struct job_news look(struct world *w, struct id job)
-{
-	return news_of(w, wait_for(w, job, 0, 0));
-}
-
 static uint64_t by_prefix(struct world *w, uint8_t verb, const char *prefix)
 {
 	struct buffer b;
@@ -673,22 +620,6 @@ static uint64_t by_prefix(struct world *w, uint8_t verb, const char *prefix)
 static uint64_t cancel(struct world *w, struct id job)
 {
 	return by_prefix(w, CALL_JOB_CANCEL, id_text(job).s);
-}
-
-/* The worker's first attempt of the job ends. */
-static void end_job(struct world *w, int i, struct id job, int32_t code)
-{
-	struct fake *f = &w->worker[i];
-
-	for (uint32_t k = 0; k < f->count; k++) {
-		if (!id_same(f->held[k].attempt.job, job))
-			continue;
-		f->held[k].state = HELD_ENDED;
-		fake_report(w, f, f->held[k].attempt, REPORT_ENDED, code);
-		world_pump(w);
-		return;
-	}
-	fail_msg("the worker has no such attempt");
 }
 
 #endif
