@@ -25,16 +25,15 @@ uint64_t clock_wall_us(void)
 	return clock_us(CLOCK_REALTIME);
 }
 
-/* Only wakes: whoever runs the loop compares its deadline with the clock. */
+/* Only wakes: whoever runs the loop compares its deadline with the clock. It stays readable until it is set again, which
+ * is before the loop sleeps again: so it need not be read. */
 static void rang(uv_poll_t *poll, int status, int events)
 {
 	struct alarm *a = poll->data;
-	uint64_t times;
 
 	(void)status;
 	(void)events;
-	if (read(a->fd, &times, sizeof times) == sizeof times)
-		a->at_us = UINT64_MAX;
+	a->at_us = ALARM_RANG;
 }
 
 int alarm_open(struct alarm *a, uv_loop_t *loop)
@@ -55,13 +54,12 @@ void alarm_set(struct alarm *a, uint64_t at_us)
 {
 	struct itimerspec when = {{0, 0}, {0, 0}};
 
+	must(at_us != ALARM_RANG);
 	if (at_us == a->at_us)
 		return;
 	if (at_us != UINT64_MAX) {
 		when.it_value.tv_sec = (time_t)(at_us / 1000000u);
 		when.it_value.tv_nsec = (long)(at_us % 1000000u) * 1000;
-		if (at_us == 0)
-			when.it_value.tv_nsec = 1; /* zero would disarm */
 	}
 	int bad = timerfd_settime(a->fd, TFD_TIMER_ABSTIME, &when, NULL);
 	must(bad == 0);
