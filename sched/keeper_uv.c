@@ -340,6 +340,24 @@ static void close_others(int keep)
 	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0u);
 }
 
+/* Beside the socket, for whoever has to end us: the agent that listened first is not who answers. */
+static void write_pid(const char *socket, bool stands)
+{
+	char path[KEEPER_TEXT_MAX], text[32];
+
+	snprintf(path, sizeof(path), "%s.pid", socket);
+	if (!stands) {
+		unlink(path);
+		return;
+	}
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		log_line(LOG_LEVEL_WARN, "could not write the pid file: going on");
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Into the background: the agent waits for its child, which is gone at once, and we are nobody's. A log beside the
  * socket, since what we were started with may be a pipe that somebody reads to its end. */
 static bool into_background(const struct options *o)
@@ -423,9 +441,11 @@ int keeper_main(int argc, char **argv)
 			killed);
 	if (!doors_open(&d, &o))
 		return 78;
+	write_pid(o.socket, true);
 	while (!d.over)
 		turn(&d);
 	agent_writes(&d);
+	write_pid(o.socket, false);
 	unlink(o.socket);
 	doors_close(&d);
 	return 0;

@@ -6,7 +6,7 @@
 #ifndef SCHED_KEEPER_UV_H
 #define SCHED_KEEPER_UV_H
 
-/* Where in the data directory it listens. */
+/* Where in the data directory it listens; beside it stand keeper.sock.pid and keeper.sock.log. */
 #define KEEPER_SOCKET "keeper.sock"
 
 /* Program `witan keeper --socket PATH [--node ID] [--cgroup none|auto|PATH] [--user NAME] [--listen FD]`. Returns the

@@ -38,6 +38,7 @@ struct worker *worker_open(const struct worker_config *c, const struct disk *dis
 	w->boot = c->boot;
 	memcpy(w->machine_boot, c->machine_boot, sizeof(w->machine_boot));
 	w->slots = c->slots;
+	memcpy(w->name, c->name, sizeof(w->name));
 	w->offers = c->offers;
 	w->kill_after_ms = c->kill_after_ms;
 	w->max_output = c->max_output;

@@ -10,7 +10,7 @@
 #define FAIL_LOW_US    UINT64_C(50000)
 #define FAIL_DOUBLES   7u /* up to 6.4 s */
 #define SPAWN_AGAIN_US UINT64_C(500000)
-#define OWN_ENV        8u /* entries of ours at most */
+#define OWN_ENV        9u /* entries of ours at most */
 
 static void say(struct worker *w, const struct keeper_said *said, struct outbox *o)
 {
@@ -140,6 +140,7 @@ static void environment(const struct worker *w, const struct order *order, const
 	own(&e, "WITAN_EPOCH=%llu.%llu", (unsigned long long)order->fence.epoch.generation,
 	    (unsigned long long)order->fence.epoch.term);
 	own(&e, "WITAN_NODE=%s", id_text(w->self).s);
+	own(&e, "WITAN_NODE_NAME=%s", w->name);
 	own_unless(&e, order->env, "PATH=", w->path);
 	own_unless(&e, order->env, "HOME=", w->home[0] == '\0' ? directory : w->home);
 	own_unless(&e, order->env, "LANG=", w->lang);

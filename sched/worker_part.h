@@ -27,6 +27,7 @@ struct worker {
 	uint64_t boot;
 	uint8_t machine_boot[16];
 	uint32_t slots;
+	char name[NAME_MAX_LEN + 1]; /* the node's, for its jobs to see */
 	bool offers;
 	uint32_t kill_after_ms;
 	uint64_t max_output;
