@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "gossip/message.h"
 #include "test/unit/gossip/world.h"
 
 /* The block without its first line (the cause) and with `this` taken out: what all nodes print alike. */
@@ -122,7 +123,7 @@ static void a_leaver_is_left_and_not_failed(void **state)
 	world_close(w);
 }
 
-static bool spoil_leave(struct world *w, uint32_t to, struct event *e)
+static bool spoil_signatures(struct world *w, uint32_t to, struct event *e)
 {
 	(void)w, (void)to;
 	if (e->kind == EVENT_VERIFIED)
@@ -135,7 +136,7 @@ static void a_leave_with_a_bad_signature_changes_nothing(void **state)
 	struct world *w = world_grown(3, 5);
 	(void)state;
 
-	w->forge = spoil_leave;
+	w->forge = spoil_signatures;
 	swim_leave(w->node[2].swim, w->now_us, w->out);
 	world_carry(w, 2);
 	world_run(w, SECOND);
@@ -273,28 +274,146 @@ static void one_who_is_no_scheduler_is_refused_quietly_by_the_schedulers(void **
 	world_close(w);
 }
 
-static bool spoil_facts(struct world *w, uint32_t to, struct event *e)
-{
-	(void)to;
-	if (e->kind == EVENT_VERIFIED)
-		e->verified.good = false;
-	return w != NULL;
-}
-
 static void facts_with_a_bad_signature_make_no_member(void **state)
 {
 	struct world *w = world_open(2, 12);
 	(void)state;
 
-	w->forge = spoil_facts;
+	w->own_cards = true;
+	w->forge = spoil_signatures;
 	world_start(w, 0);
-	/* Of its own facts the joiner has no card in the shared box yet when node 0 hears of them. */
 	world_start(w, 1);
-	cards_close(NULL);
 	world_join(w, 1, 0);
 	world_run(w, 5 * SECOND);
-	if (w->verifies > 0)
-		assert_int_equal(swim_size(w->node[0].swim), 1);
+	assert_true(w->verifies > 0);
+	assert_int_equal(swim_size(w->node[0].swim), 1);
+	assert_int_equal(swim_size(w->node[1].swim), 1);
+	assert_int_equal(w->node[1].joined, 0);
+	world_close(w);
+}
+
+static void everybody_has_each_member_s_facts_verified_once(void **state)
+{
+	struct world *w = world_open(6, 16);
+	(void)state;
+
+	w->own_cards = true;
+	for (uint32_t i = 0; i < 6; i++) {
+		world_start(w, i);
+		world_join(w, i, 0);
+	}
+	assert_true(world_settle(w, 5 * SECOND) != UINT64_MAX);
+	world_run(w, 30 * SECOND);
+	assert_int_equal(w->verifies, 6 * 5);
+	world_close(w);
+}
+
+/* Every datagram's bytes are turned by one bit somewhere: what still decodes may lie, but nothing may break. */
+static bool garble(struct world *w, uint32_t to, struct event *e)
+{
+	(void)to;
+	if (e->kind == EVENT_DATAGRAM && e->datagram.body.len > 0) {
+		uint8_t *at = (uint8_t *)(uintptr_t)e->datagram.body.at;
+		uint64_t bit = rng_below(&w->rng, 8 * e->datagram.body.len);
+
+		at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	return true;
+}
+
+static void garbled_messages_break_nothing(void **state)
+{
+	struct world *w = world_grown(6, 17);
+	(void)state;
+
+	w->forge = garble;
+	world_run(w, 120 * SECOND);
+	w->forge = NULL;
+	for (uint32_t i = 0; i < 6; i++)
+		assert_in_range(swim_size(w->node[i].swim), 1, 6);
+	world_close(w);
+}
+
+static void a_broken_stream_makes_them_ask_at_once(void **state)
+{
+	struct world *w = world_grown(16, 18);
+	(void)state;
+
+	world_break(w, 3);
+	world_run(w, 1200000);
+	for (uint32_t i = 0; i < 16; i++)
+		if (i != 3)
+			assert_int_equal(world_state(w, i, 3), MEMBER_SUSPECT);
+	world_close(w);
+}
+
+static void a_damaged_file_is_told_and_left_out(void **state)
+{
+	struct world *w = world_open(1, 19);
+	(void)state;
+
+	assert_int_equal(buffer_add(&w->node[0].disk, BYTES("rubbish")), OK);
+	world_start(w, 0);
+	world_run(w, SECOND);
+	assert_int_equal(w->node[0].damaged, 1);
+	assert_non_null(strstr(w->node[0].block, "Members {size:1, ver:1} ["));
+	world_close(w);
+}
+
+/* Node 1 is started again from a copy of its disk while the first still runs: both are the same identity. */
+static void a_second_node_of_our_identity_is_told_of(void **state)
+{
+	struct world *w = world_grown(3, 20);
+	struct update u = {.id = w->node[1].me.id, .boot = w->node[1].boot + 1};
+	struct event e = {.kind = EVENT_DATAGRAM};
+	struct buffer b;
+	(void)state;
+
+	buffer_init(&b, 100);
+	assert_int_equal(message_put_update(&b, &u), OK);
+	e.datagram.view = VIEW_ALL;
+	e.datagram.from = world_addr(0);
+	e.datagram.sender = w->node[0].me.id;
+	e.datagram.boot = 1;
+	e.datagram.body = buffer_bytes(&b);
+	world_tell(w, 1, e);
+	world_tell(w, 1, e);
+	assert_int_equal(w->node[1].cloned, 1);
+	assert_true(world_agrees(w));
+	buffer_fini(&b);
+	world_close(w);
+}
+
+static void a_large_view_lists_changes_and_then_the_whole(void **state)
+{
+	struct world *w = world_open(12, 23);
+	(void)state;
+
+	w->log_members_max = 8;
+	for (uint32_t i = 0; i < 12; i++) {
+		world_start(w, i);
+		world_join(w, i, 0);
+	}
+	assert_true(world_settle(w, 5 * SECOND) != UINT64_MAX);
+	world_run(w, 30 * SECOND);
+	all_print_alike(w, "Members {size:12, ver:12} [\n");
+	for (uint32_t i = 0; i < 12; i++)
+		assert_memory_equal(w->node[i].block, "all: the whole list\n", 20);
+	world_close(w);
+}
+
+static void thirty_two_nodes_all_print_the_same_block(void **state)
+{
+	struct world *w = world_open(32, 24);
+	(void)state;
+
+	for (uint32_t i = 0; i < 32; i++)
+		world_start(w, i);
+	for (uint32_t i = 1; i < 32; i++)
+		world_join(w, i, (i - 1) / 2); /* a tree: nobody knows everybody's address */
+	assert_true(world_settle(w, 3 * SECOND) != UINT64_MAX);
+	world_run(w, 5 * SECOND);
+	all_print_alike(w, "Members {size:32, ver:32} [\n");
 	world_close(w);
 }
 
@@ -395,6 +514,13 @@ int main(void)
 		cmocka_unit_test(a_frozen_node_accuses_nobody_when_it_wakes),
 		cmocka_unit_test(when_it_is_quiet_only_pings_are_sent),
 		cmocka_unit_test(new_tags_reach_everybody),
+		cmocka_unit_test(everybody_has_each_member_s_facts_verified_once),
+		cmocka_unit_test(garbled_messages_break_nothing),
+		cmocka_unit_test(a_broken_stream_makes_them_ask_at_once),
+		cmocka_unit_test(a_damaged_file_is_told_and_left_out),
+		cmocka_unit_test(a_second_node_of_our_identity_is_told_of),
+		cmocka_unit_test(a_large_view_lists_changes_and_then_the_whole),
+		cmocka_unit_test(thirty_two_nodes_all_print_the_same_block),
 		cmocka_unit_test(the_same_seed_gives_the_same_life),
 		cmocka_unit_test(
 			a_hundred_nodes_know_each_other_three_seconds_after_the_last_start),

@@ -40,9 +40,10 @@ struct node {
 	char *block;         /* the last member block */
 	uint32_t blocks;
 	uint32_t isolated;
-	uint32_t failures;     /* lines `member failed` */
-	uint32_t joined;       /* TELL_JOINED */
-	uint64_t last_version; /* shown */
+	uint32_t failures;        /* lines `member failed` */
+	uint32_t damaged, cloned; /* lines that say so */
+	uint32_t joined;          /* TELL_JOINED */
+	uint64_t last_version;    /* shown */
 };
 
 struct world {
@@ -50,6 +51,7 @@ struct world {
 	uint32_t count;
 	enum view view;
 	struct cards *cards;
+	bool own_cards; /* each swim keeps facts, and has them verified, for itself */
 	struct outbox *out;
 	struct heap due; /* when each node is to be woken */
 	struct rng rng;
@@ -263,6 +265,10 @@ static inline void carry_log(struct node *n, const struct effect *e)
 		n->isolated++;
 	if (strncmp(e->log.text, "member failed", 13) == 0)
 		n->failures++;
+	if (strstr(e->log.text, "is damaged") != NULL)
+		n->damaged++;
+	if (strncmp(e->log.text, "another node", 12) == 0)
+		n->cloned++;
 	const char *block = strstr(e->log.text, "\nMembers {");
 	if (block == NULL)
 		return;
@@ -363,7 +369,7 @@ static inline void world_start(struct world *w, uint32_t i)
 				     .alpha = w->alpha,
 				     .dead_keep_ms = w->dead_keep_ms,
 				     .log_members_max = w->log_members_max,
-				     .cards = w->cards};
+				     .cards = w->own_cards ? NULL : w->cards};
 	n->swim = swim_open(&config, buffer_bytes(&n->disk), w->now_us);
 	world_tell(w, i, (struct event){.kind = EVENT_WAKE});
 }
@@ -384,6 +390,21 @@ static inline void world_kill(struct world *w, uint32_t i)
 	w->node[i].swim = NULL;
 	w->node[i].life++;
 	world_wake(w, i);
+}
+
+/* Its process dies and its streams break: whoever has one sees it. */
+static inline void world_break(struct world *w, uint32_t i)
+{
+	struct event e = {.kind = EVENT_LINK};
+
+	world_kill(w, i);
+	e.link.peer.id = w->node[i].me.id;
+	e.link.peer.addr = addr_with_port(world_addr(i), 40000);
+	e.link.purpose = PURPOSE_RPC;
+	e.link.broken = true;
+	for (uint32_t k = 0; k < w->count; k++)
+		if (w->node[k].swim != NULL)
+			world_tell(w, k, e);
 }
 
 static inline void world_freeze(struct world *w, uint32_t i, uint64_t for_us)
