@@ -114,6 +114,17 @@ static void json_text(struct bytes t)
 	putchar('"');
 }
 
+/* A column's name as a key: `LAST HEARD` is last_heard. */
+static void json_key(struct bytes name)
+{
+	putchar('"');
+	for (size_t i = 0; i < name.len; i++) {
+		char c = (char)name.at[i];
+		putchar(c == ' ' ? '_' : c >= 'A' && c <= 'Z' ? c + 32 : c);
+	}
+	putchar('"');
+}
+
 static void json_row(const struct grid *g, uint32_t row)
 {
 	putchar('{');
@@ -121,7 +132,7 @@ static void json_row(const struct grid *g, uint32_t row)
 		const struct cell *c = &g->cell[(size_t)row * g->columns + i];
 		if (i)
 			putchar(',');
-		json_text(g->name[i]);
+		json_key(g->name[i]);
 		putchar(':');
 		switch (c->kind) {
 		case CELL_TEXT:

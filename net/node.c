@@ -481,6 +481,7 @@ void node_introduce(struct node *n)
 	self.tell.member.view = VIEW_ALL;
 	self.tell.member.state = MEMBER_ALIVE;
 	self.tell.member.facts = &n->facts;
+	step(n, OWNER_STORE, &self);
 	step(n, OWNER_DIRECTOR, &self);
 	step(n, OWNER_WORKER, &self);
 }

@@ -95,7 +95,7 @@ struct node {
 /* Carries out what was left in the tray since the last call, in the name of `owner`. */
 void node_carry(struct node *n, enum owner owner);
 struct event node_event(const struct node *n, enum event_kind kind);
-/* Tells director and worker of ourselves: no view ever does. */
+/* Tells store, director and worker of ourselves: no view ever does. */
 void node_introduce(struct node *n);
 /* What the link table hands on. */
 void node_delivered(void *self, const struct event *e);
