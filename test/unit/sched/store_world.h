@@ -818,32 +818,56 @@ static inline void world_run(struct world *w, uint64_t us)
 	world_views(w);
 }
 
-/* A batch of the director's to the node; its token, whatever becomes of it. */
-static inline uint64_t world_commit(struct world *w, uint32_t at)
+/* A batch of the director's to the node, with a value of `len` bytes; its token, whatever becomes of it. */
+static inline uint64_t world_commit_of(struct world *w, uint32_t at, size_t len)
 {
 	struct wnode *n = &w->node[at];
 	struct event e = {.kind = EVENT_TELL};
 	struct batch b;
 	struct buffer packed;
 	uint64_t token = ++w->next_token;
-	char key[16], value[64];
+	char key[16], *value = calloc(1, len + 64);
 
-	if (n->store == NULL)
-		return token;
-	batch_init(&b);
-	buffer_init(&packed, BATCH_MAX);
-	snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(&w->rng, 40));
-	snprintf(value, sizeof(value), "value %llu of this long life", (unsigned long long)token);
-	assert_int_equal(batch_put(&b, bytes_str(key), bytes_str(value)), OK);
-	assert_int_equal(batch_pack(&b, w->now, &packed), OK);
-	e.tell.kind = TELL_COMMIT;
-	e.tell.batch.token = token;
-	e.tell.batch.epoch = n->epoch;
-	e.tell.batch.batch = buffer_bytes(&packed);
-	world_step(w, at, &e);
-	batch_fini(&b);
-	buffer_fini(&packed);
+	if (n->store != NULL) {
+		batch_init(&b);
+		buffer_init(&packed, BATCH_MAX);
+		snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(&w->rng, 40));
+		snprintf(value, 64, "value %llu of this long life", (unsigned long long)token);
+		assert_int_equal(batch_put(&b, bytes_str(key), bytes_of(value, len)), OK);
+		assert_int_equal(batch_pack(&b, w->now, &packed), OK);
+		e.tell.kind = TELL_COMMIT;
+		e.tell.batch.token = token;
+		e.tell.batch.epoch = n->epoch;
+		e.tell.batch.batch = buffer_bytes(&packed);
+		world_step(w, at, &e);
+		batch_fini(&b);
+		buffer_fini(&packed);
+	}
+	free(value);
 	return token;
+}
+
+static inline uint64_t world_commit(struct world *w, uint32_t at)
+{
+	return world_commit_of(w, at, 40);
+}
+
+/* A message as if from the voter of node `from`, in its start `boot` and `nonce`. */
+static inline void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m)
+{
+	const struct store *s = w->node[to].store;
+	struct wevent v = {.kind = W_FRAME, .from = from, .to = to, .at = w->now};
+	uint32_t seat = voters_find_node(&s->raft.voters, w->node[from].id);
+	struct buffer body;
+
+	m->store = s->wal.store;
+	m->generation = s->wal.state.generation;
+	m->from = s->raft.voters.seat[seat].voter;
+	m->to = s->wal.voter;
+	buffer_init(&body, FRAME_MAX);
+	assert_int_equal(message_put(m, &body), OK);
+	world_put(w, &v, buffer_bytes(&body));
+	buffer_fini(&body);
 }
 
 static inline uint64_t world_fence(struct world *w, uint32_t at)

@@ -188,9 +188,219 @@ static void no_seed_breaks_an_invariant(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* ---- named schedules ---- */
+
+/* Figure 8 of the Raft paper (3.7 of the thesis): an entry of an old term that is on a majority, and yet must not count
+ * as committed, because one that lacks it can still be elected. */
+static uint64_t figure_8_index;
+
+static bool drop_entries(struct world *w, uint32_t from, uint32_t to, const struct message *m)
+{
+	(void)w, (void)from, (void)to;
+	return m->kind == MESSAGE_APPEND && m->append.count > 0;
+}
+
+static bool drop_after_index(struct world *w, uint32_t from, uint32_t to, const struct message *m)
+{
+	(void)w, (void)from, (void)to;
+	return m->kind == MESSAGE_APPEND && m->append.count > 0 && m->append.prev >= figure_8_index;
+}
+
+static uint32_t leader_among(const struct world *w)
+{
+	uint32_t best = NODES_MAX;
+
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->node[i].store != NULL && raft_leads(&w->node[i].store->raft) &&
+		    (best == NODES_MAX ||
+		     raft_term(&w->node[i].store->raft) > raft_term(&w->node[best].store->raft)))
+			best = i;
+	return best;
+}
+
+static uint32_t holders(const struct world *w, uint64_t index, uint64_t term)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->count; i++)
+		n += w->node[i].store != NULL &&
+		     log_term(&w->node[i].store->raft.log, index) == term;
+	return n;
+}
+
+static void an_old_entry_on_a_majority_is_not_yet_committed(void **state)
+{
+	struct world *w = world_open(8, 5, 5);
+	uint32_t a, b, rival, again;
+	uint64_t old_term, rival_term;
+
+	(void)state;
+	w->base.bootstrap_expect = 5;
+	w->base.snapshot_every = w->base.wal_file = 4 << 20;
+	for (uint32_t i = 0; i < 5; i++)
+		world_up(w, i);
+	world_run(w, 6000 * MS);
+	a = world_server(w);
+	assert_int_not_equal(a, NODES_MAX);
+	b = (a + 1) % 5;
+	/* (a) the first leader gets its entry to one other only, and dies. */
+	for (uint32_t i = 0; i < 5; i++)
+		if (i != a && i != b)
+			w->cut[a][i] = w->cut[i][a] = w->cut[b][i] = w->cut[i][b] = true;
+	world_commit_of(w, a, 300000);
+	world_run(w, 40 * MS);
+	figure_8_index = log_last(&w->node[a].store->raft.log);
+	old_term = raft_term(&w->node[a].store->raft);
+	assert_int_equal(holders(w, figure_8_index, old_term), 2);
+	world_kill(w, a);
+	/* (b) the rest elect a rival, who puts another entry there, on its own disk only, and dies. */
+	w->drop = drop_entries;
+	world_run(w, 2500 * MS);
+	rival = leader_among(w);
+	assert_true(rival != NODES_MAX && rival != b);
+	rival_term = raft_term(&w->node[rival].store->raft);
+	assert_int_equal(log_term(&w->node[rival].store->raft.log, figure_8_index), rival_term);
+	world_kill(w, rival);
+	/* (c) the first entry gets to a majority, under a new leader, of whose own nothing gets through. */
+	w->drop = drop_after_index;
+	memset(w->cut, 0, sizeof(w->cut));
+	world_up(w, a);
+	world_run(w, 2500 * MS);
+	again = leader_among(w);
+	assert_true(again == a || again == b);
+	assert_true(holders(w, figure_8_index, old_term) >= 3);
+	assert_true(w->node[again].store->raft.commit < figure_8_index);
+	/* (d) so the rival can still win, and what it had is what is committed. */
+	world_kill(w, a);
+	world_kill(w, b);
+	w->drop = NULL;
+	world_up(w, rival);
+	world_run(w, 3000 * MS);
+	assert_int_equal(leader_among(w), rival);
+	world_up(w, a);
+	world_up(w, b);
+	world_run(w, 3000 * MS);
+	assert_int_equal(w->committed[figure_8_index].term, rival_term);
+	assert_int_equal(holders(w, figure_8_index, rival_term), 5);
+	assert_null(w->breach);
+	world_close(w);
+}
+
+/* Three voters of which only the first is up, and has forgotten its leader. */
+static struct world *lonely_voter(void)
+{
+	struct world *w = world_open(9, 3, 3);
+
+	w->node[0].founder = true;
+	for (uint32_t i = 0; i < 3; i++)
+		world_up(w, i);
+	world_run(w, 5000 * MS);
+	world_kill(w, 1);
+	world_kill(w, 2);
+	world_run(w, 3000 * MS);
+	assert_false(raft_leads(&w->node[0].store->raft));
+	return w;
+}
+
+static struct message vote_wish(uint64_t term)
+{
+	struct message m = {.kind = MESSAGE_VOTE, .boot = 1000, .nonce = 1, .term = term};
+
+	m.vote.last = 1000000;
+	m.vote.last_term = term - 1;
+	return m;
+}
+
+static void a_voter_remembers_its_vote_over_a_crash(void **state)
+{
+	struct world *w = lonely_voter();
+	struct message m = vote_wish(100);
+	uint32_t before = w->votes;
+
+	(void)state;
+	world_inject(w, 1, 0, &m);
+	world_run(w, 5 * MS);
+	assert_int_equal(w->votes, before + 1);
+	world_kill(w, 0);
+	world_up(w, 0);
+	world_run(w, 5 * MS);
+	world_inject(w, 2, 0, &m);
+	world_inject(w, 1, 0, &m);
+	world_run(w, 5 * MS);
+	assert_int_equal(w->votes, before + 1);
+	assert_null(w->breach);
+	world_close(w);
+}
+
+static void a_vote_is_not_given_before_it_is_synced(void **state)
+{
+	struct world *w = lonely_voter();
+	struct message m = vote_wish(100);
+	uint32_t before = w->votes;
+
+	(void)state;
+	w->sync_min = w->sync_max = 50 * MS;
+	world_inject(w, 1, 0, &m);
+	world_run(w, 40 * MS);
+	assert_int_equal(w->votes, before);
+	world_run(w, 120 * MS);
+	assert_int_equal(w->votes, before + 1);
+	assert_null(w->breach);
+	world_close(w);
+}
+
+static void a_log_that_was_copied_has_no_voice(void **state)
+{
+	struct world *w = lonely_voter();
+	struct message m = vote_wish(100);
+	uint32_t before = w->votes;
+
+	(void)state;
+	m.kind = MESSAGE_PREVOTED;
+	world_inject(w, 1, 0, &m);
+	world_run(w, 5 * MS);
+	m = vote_wish(100);
+	m.nonce = 2;
+	world_inject(w, 1, 0, &m);
+	m.nonce = 1;
+	m.boot = 999;
+	world_inject(w, 1, 0, &m);
+	world_run(w, 5 * MS);
+	assert_int_equal(w->votes, before);
+	assert_true(world_said(&w->node[0], "log copied or restored: voter="));
+	world_close(w);
+}
+
+static void a_vote_under_a_living_leader_is_not_heard(void **state)
+{
+	struct world *w = world_open(10, 3, 3);
+	struct message m = vote_wish(100);
+	uint64_t term;
+
+	(void)state;
+	w->node[0].founder = true;
+	for (uint32_t i = 0; i < 3; i++)
+		world_up(w, i);
+	world_run(w, 5000 * MS);
+	term = raft_term(&w->node[1].store->raft);
+	m.boot = w->node[2].store->wal.state.boot;
+	m.nonce = w->node[2].store->raft.nonce;
+	world_inject(w, 2, 1, &m);
+	world_inject(w, 2, 0, &m);
+	world_run(w, 100 * MS);
+	assert_int_equal(raft_term(&w->node[1].store->raft), term);
+	assert_int_equal(world_server(w), 0);
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_old_entry_on_a_majority_is_not_yet_committed),
+		cmocka_unit_test(a_voter_remembers_its_vote_over_a_crash),
+		cmocka_unit_test(a_vote_is_not_given_before_it_is_synced),
+		cmocka_unit_test(a_log_that_was_copied_has_no_voice),
+		cmocka_unit_test(a_vote_under_a_living_leader_is_not_heard),
 		cmocka_unit_test(no_seed_breaks_an_invariant),
 	};
 
