@@ -142,7 +142,7 @@ const char *hand_state_name(enum hand_state state)
 
 bool hand_is_free(const struct crew *r, const struct hand *h)
 {
-	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->rests &&
+	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->again && !h->rests &&
 	       h->used < h->slots && (!h->has_facts || h->member == MEMBER_ALIVE);
 }
 

@@ -60,7 +60,8 @@ void work_order(struct director *d, const struct entry *e, struct outbox *o)
 	struct order order;
 	struct job job;
 
-	if (!h || !h->accepted || e->state != JOB_EXECUTING || director_read(d, e, &job) != OK)
+	if (!h || !h->accepted || h->again || e->state != JOB_EXECUTING ||
+	    director_read(d, e, &job) != OK)
 		return; /* it attaches again, and then its inventory decides */
 	must(job.state == JOB_EXECUTING);
 	must(id_same(job.worker, h->id));
