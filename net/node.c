@@ -354,10 +354,10 @@ static void open_packet(struct node *n, const struct event *e)
 	if (err) {
 		strangers_met(&n->strangers, e->now_us, e->packet.from, err, n->tray);
 		node_carry(n, OWNER_NODE);
-		metrics_add(&n->metrics, dropped_metric(err), 1);
+		metrics_add(n->metrics, dropped_metric(err), 1);
 		return;
 	}
-	metrics_add(&n->metrics, beacon ? METRIC_BEACONS_RECEIVED : METRIC_PACKETS_RECEIVED, 1);
+	metrics_add(n->metrics, beacon ? METRIC_BEACONS_RECEIVED : METRIC_PACKETS_RECEIVED, 1);
 
 	struct event in = node_event(n, beacon ? EVENT_BEACON : EVENT_DATAGRAM);
 	if (beacon) {

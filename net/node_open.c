@@ -220,6 +220,7 @@ enum err node_open(const struct node_start *start, struct node **out, char why[2
 	n->now_us = start->now_us;
 	n->wall_us = start->wall_us;
 	n->tray = outbox_open();
+	n->metrics = start->metrics ? start->metrics : &n->own_metrics;
 	n->api = api_open();
 	n->cards = start->cards ? start->cards : cards_open();
 	n->own_cards = !start->cards;

@@ -78,7 +78,8 @@ struct node {
 	struct api *api;
 	struct cards *cards; /* facts, shared by the views */
 	bool own_cards;
-	struct metrics metrics;
+	struct metrics *metrics; /* the host's, or our own below */
+	struct metrics own_metrics;
 
 	/* one step */
 	struct outbox *tray; /* what the cores leave */
