@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/must.h"
+#include "sched/keeper_socket_uv.h"
 #include "sched/keeper_uv.h"
 #include "sched/keeper_wire.h"
 
@@ -255,6 +257,71 @@ static int tear_down(void **state)
 	buffer_fini(&w->in);
 	free(w);
 	return 0;
+}
+
+/* A keeper of our own making, so that it gets the cgroup that `group` names. */
+static void start_keeper_in(struct world *w, const char *group)
+{
+	char path[128], socket_flag[160], group_flag[160];
+	char *argv[] = {(char *)"test", (char *)"keeper",     socket_flag,
+			group_flag,     (char *)"--listen=3", NULL};
+	int status;
+
+	snprintf(path, sizeof(path), "%s/%s", w->root, KEEPER_SOCKET);
+	snprintf(socket_flag, sizeof(socket_flag), "--socket=%s", path);
+	snprintf(group_flag, sizeof(group_flag), "--cgroup=%s", group);
+	int fd = keeper_listen(path);
+	assert_true(fd >= 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (fd != 3)
+			dup2(fd, 3);
+		fcntl(3, F_SETFD, 0);
+		execv("/proc/self/exe", argv);
+		_exit(1);
+	}
+	close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void what_hides_even_its_environment_is_found_by_its_cgroup(void **state)
+{
+	struct world *w = *state;
+	char group[128], slot[160], path[128], script[512];
+	struct pollfd gone = {.fd = (int)syscall(SYS_pidfd_open, w->keeper, 0), .events = POLLIN};
+
+	snprintf(group, sizeof(group), "/sys/fs/cgroup/unified/witan-test-%d", (int)getpid());
+	if (mkdir(group, 0755) < 0) {
+		snprintf(group, sizeof(group), "/sys/fs/cgroup/witan-test-%d", (int)getpid());
+		if (mkdir(group, 0755) < 0)
+			skip(); /* no cgroup v2 that we may use */
+	}
+	close(w->fd); /* the usual one goes: it holds nothing */
+	assert_int_equal(poll(&gone, 1, WAIT_MS), 1);
+	waitpid(w->keeper, NULL, 0);
+	start_keeper_in(w, group);
+	list_agent(w);
+
+	int fd = make_pipe(w, "alive", path);
+	snprintf(script, sizeof(script), "exec 9>%s; env -i setsid sleep 1000 & echo x >&9; exit 0",
+		 path);
+	spawn_shell(w, 1, "sleep 1000"); /* while this runs no nameless process is swept */
+	hear_until(w, KEEPER_SPAWNED);
+	spawn_shell(w, 2, script);
+	hear_until(w, KEEPER_EXITED);
+	pipe_ends(fd);
+	kill_job(w, 1, true);
+	hear_until(w, KEEPER_EXITED);
+	for (uint32_t i = 0; i < 2; i++) { /* killed, but its group may not be empty yet */
+		snprintf(slot, sizeof(slot), "%s/slot-%u", group, i);
+		for (uint32_t n = 0; n < 100000 && rmdir(slot) < 0 && errno == EBUSY; n++)
+			;
+	}
+	assert_int_equal(rmdir(group), 0);
+	close(gone.fd);
+	close(fd);
 }
 
 static void a_program_that_is_not_there_ends_with_127_and_says_so(void **state)
@@ -544,6 +611,7 @@ int main(int argc, char **argv)
 		WITH_KEEPER(an_idle_keeper_ends_with_its_agent),
 		WITH_KEEPER(the_middle_of_too_much_output_is_cut_and_marked),
 		WITH_KEEPER(a_lease_that_ends_kills_without_any_agent),
+		WITH_KEEPER(what_hides_even_its_environment_is_found_by_its_cgroup),
 		WITH_KEEPER(five_hundred_children_come_and_go),
 	};
 
