@@ -334,6 +334,18 @@ void kv_drop(struct kv *kv, struct bytes key)
 	kv->root = take(kv->root, key);
 }
 
+void kv_move(struct kv *to, struct kv *from)
+{
+	must(to != from);
+	must(from->size <= to->limit);
+	kv_clear(to);
+	to->root = from->root;
+	to->size = from->size;
+	to->count = from->count;
+	from->root = NULL;
+	kv_clear(from);
+}
+
 struct kv *kv_freeze(const struct kv *kv)
 {
 	struct kv *copy = room(sizeof(*copy));

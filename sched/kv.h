@@ -29,6 +29,8 @@ bool kv_has_room(const struct kv *kv, size_t more); /* for `more` bytes of keys 
 MUST_USE enum err kv_put(struct kv *kv, struct bytes key, struct bytes value);
 void kv_drop(struct kv *kv, struct bytes key);
 
+/* `to` holds what `from` held, which is then empty. */
+void kv_move(struct kv *to, struct kv *from);
 /* What the map holds now, as a map of its own that the caller closes. */
 struct kv *kv_freeze(const struct kv *kv);
 

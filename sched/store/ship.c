@@ -300,9 +300,7 @@ static void install(struct store *s, struct outbox *o)
 			s->applied = head.index;
 			s->applied_term = head.epoch.term;
 			if (store_is_scheduler(s)) {
-				kv_close(s->kv);
-				s->kv = s->reader.kv;
-				s->reader.kv = NULL;
+				kv_move(s->kv, s->reader.kv);
 				s->restored = true;
 			}
 		}

@@ -424,13 +424,16 @@ static void a_broken_link_and_doubt_together_hasten_the_election(void **state)
 static void one_that_was_away_for_long_gets_a_snapshot(void **state)
 {
 	struct world *w = settled(20, 3, 3);
+	const struct kv *map;
 
 	(void)state;
 	world_kill(w, 2);
 	commit_many(w, 0, 400);
 	assert_true(w->node[0].store->raft.log.base > 100);
 	world_up(w, 2);
+	map = store_map(w->node[2].store);
 	world_run(w, 4000 * MS);
+	assert_ptr_equal(store_map(w->node[2].store), map);
 	assert_true(world_said(&w->node[2], "snapshot installed: position="));
 	assert_int_equal(world_map_crc(w->node[0].store), world_map_crc(w->node[2].store));
 	world_kill(w, 2);
