@@ -700,8 +700,8 @@ static void a_lease_is_not_answered_before_a_fence_that_began_after_the_question
 	world_pump(w);
 	fake_ask(w, &w->worker[0]);
 	world_tell(w, 0, &(struct tell){.kind = TELL_FENCED, .batch = {.token = 2}});
-	assert_int_equal(w->worker[0].leases, 0);
 	world_pump(w);
+	assert_int_equal(w->worker[0].leases, 0);
 	world_tell(w, 0, &(struct tell){.kind = TELL_FENCED, .batch = {.token = 3}});
 	world_pump(w);
 	assert_int_equal(w->worker[0].leases, 1);
