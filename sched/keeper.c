@@ -279,7 +279,7 @@ static void enforce(struct keeper *k, uint64_t now, struct outbox *o)
 		if (a->state == KEPT_RUNNING && now >= a->timeout_us)
 			end_nicely(k, a, "timeout", now + patience_us(a), o);
 		else if (a->state == KEPT_RUNNING)
-			end_nicely(k, a, "lease", k->lease_ends_us, o);
+			end_nicely(k, a, KEEPER_WHY_LEASE, k->lease_ends_us, o);
 		if (a->state == KEPT_ENDING && now >= due_us(k, a))
 			end_now(k, a, o);
 	}
@@ -511,8 +511,7 @@ static void stop(struct keeper *k, uint64_t now, struct outbox *o)
 	k->stopping = true;
 	for (uint32_t i = 0; i < k->room; i++)
 		if (k->at[i].state != KEPT_FREE && k->at[i].state != KEPT_ENDED)
-			end_asked(k, &k->at[i], false, "the worker's machine or keeper was stopped",
-				  now, o);
+			end_asked(k, &k->at[i], false, KEEPER_WHY_STOPPED, now, o);
 }
 
 static uint64_t exit_us(const struct keeper *k)

@@ -26,6 +26,10 @@
 
 #define KEEPER_VERSION 1u
 
+/* Reasons of an end that is not the job's own doing: it counts as lost, and its on_lost decides. */
+#define KEEPER_WHY_LEASE   "lease"
+#define KEEPER_WHY_STOPPED "the worker's machine or keeper was stopped"
+
 enum keeper_word {
 	KEEPER_LIST = 1,
 	KEEPER_LEASE = 2,

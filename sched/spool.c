@@ -16,6 +16,9 @@ enum {
 	EPOCH_FIELDS = 4,
 };
 
+/* How far an end has come, in the status file. */
+enum { END_OPEN, END_KEPT, END_LOST };
+
 void spool_init(struct spool *s)
 {
 	*s = (struct spool){0};
@@ -185,6 +188,7 @@ enum err spool_order_get(struct bytes file, const uint8_t machine_boot[16], stru
 		return ERR_CORRUPT;
 	one->epoch = order.fence.epoch;
 	one->taken_us = taken_us;
+	one->fresh = order.directory[0] == '\0';
 	*same_boot = bytes_same(boot, bytes_of(machine_boot, 16));
 	buffer_clear(&one->order);
 	return buffer_add(&one->order, packed);
@@ -197,7 +201,7 @@ enum err spool_status_put(const struct spooled *one, struct buffer *out)
 	pack_init(&p, out);
 	pack_array(&p, STATUS_FIELDS);
 	pack_u64(&p, SPOOL_VERSION);
-	pack_bool(&p, one->state == SPOOLED_KEPT);
+	pack_u64(&p, one->lost ? END_LOST : one->state == SPOOLED_KEPT ? END_KEPT : END_OPEN);
 	pack_i64(&p, one->code);
 	pack_i64(&p, one->signal);
 	pack_u64(&p, one->began_wall_us);
@@ -214,7 +218,7 @@ enum err spool_status_get(struct bytes file, struct spooled *one)
 {
 	struct unpack u;
 	uint32_t count = open_file(&u, file, STATUS_FIELDS);
-	bool kept = unpack_bool(&u);
+	uint8_t end = unpack_u8(&u);
 	int64_t code = unpack_i64(&u);
 	int64_t signal = unpack_i64(&u);
 	uint64_t number[4];
@@ -225,12 +229,16 @@ enum err spool_status_get(struct bytes file, struct spooled *one)
 	struct bytes err_tail = unpack_bin(&u, OUTPUT_TAIL_MAX);
 	char why[sizeof(one->why)] = "";
 	unpack_str(&u, why, sizeof(why));
-	if (code < INT32_MIN || code > INT32_MAX || signal < 0 || signal > INT32_MAX)
+	if (end > END_LOST || code < INT32_MIN || code > INT32_MAX || signal < 0 ||
+	    signal > INT32_MAX)
 		unpack_refuse(&u, ERR_MALFORMED);
 	enum err err = close_file(&u, count, STATUS_FIELDS);
 	if (err != OK)
 		return err;
-	one->state = kept ? SPOOLED_KEPT : SPOOLED_ENDED;
+	one->state = end == END_OPEN   ? SPOOLED_ENDED
+		     : end == END_KEPT ? SPOOLED_KEPT
+				       : SPOOLED_LOST;
+	one->lost = end == END_LOST;
 	one->code = (int32_t)code;
 	one->signal = (int32_t)signal;
 	one->began_wall_us = number[0];
@@ -240,7 +248,7 @@ enum err spool_status_get(struct bytes file, struct spooled *one)
 	memcpy(one->why, why, sizeof(why));
 	buffer_clear(&one->out_tail);
 	buffer_clear(&one->err_tail);
-	if (kept)
+	if (end != END_OPEN)
 		return OK;
 	err = buffer_add(&one->out_tail, out_tail);
 	return err == OK ? buffer_add(&one->err_tail, err_tail) : err;

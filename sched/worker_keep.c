@@ -252,6 +252,8 @@ static void exited(struct worker *w, const struct keeper_said *said, struct outb
 	one->out_size = said->exited.out_size;
 	one->err_size = said->exited.err_size;
 	snprintf(one->why, sizeof(one->why), "%.*s", (int)sizeof(one->why) - 1, said->exited.why);
+	one->lost = strcmp(one->why, KEEPER_WHY_LEASE) == 0 ||
+		    strcmp(one->why, KEEPER_WHY_STOPPED) == 0;
 	run_ended(w, one, o);
 }
 

@@ -203,8 +203,6 @@ void run_reported(struct worker *w, const struct event *e, struct outbox *o)
 		buffer_fini(&one->err_tail);
 		put_status(w, one, 0, o);
 	}
-	while ((one = spool_surplus(&w->spool)) != NULL)
-		forget(w, one, o);
 }
 
 /* --- running --- */
@@ -270,8 +268,8 @@ static void closed(struct worker *w, struct spooled *one, struct outbox *o)
 				   ? (one->ended_wall_us - one->began_wall_us) / 1000
 				   : 0;
 
-	one->state = SPOOLED_ENDED;
-	one->repeat_us = w->now_us + REPEAT_US;
+	one->state = one->lost ? SPOOLED_LOST : SPOOLED_ENDED;
+	one->repeat_us = one->lost ? UINT64_MAX : w->now_us + REPEAT_US;
 	buffer_fini(&one->order);
 	if (!one->unstarted)
 		keep_ack(w, one->attempt, o);
@@ -282,7 +280,10 @@ static void closed(struct worker *w, struct spooled *one, struct outbox *o)
 		   id_text(one->attempt.job).s, one->attempt.number, (int)one->code,
 		   (unsigned long long)(took_ms / 1000), (unsigned long long)(took_ms % 1000),
 		   one->why[0] == '\0' ? "" : " why=\"", one->why, one->why[0] == '\0' ? "" : "\"");
-	run_report(w, one, o);
+	if (one->lost) /* the inventory, shown anew, says so */
+		bond_loosen(&w->bond, w->now_us);
+	else
+		run_report(w, one, o);
 }
 
 /* --- disk --- */
@@ -361,8 +362,12 @@ static void advance(struct worker *w, struct spooled *one, uint64_t wall_us, str
 
 void run_turn(struct worker *w, struct outbox *o)
 {
+	struct spooled *surplus;
+
 	for (uint32_t i = 0; i < w->spool.count; i++)
 		advance(w, w->spool.at[i], w->wall_us, o);
+	while ((surplus = spool_surplus(&w->spool)) != NULL)
+		forget(w, surplus, o);
 }
 
 uint64_t run_deadline_us(const struct worker *w)
