@@ -24,292 +24,6 @@ static struct director_config with_defaults(struct director_config c)
 	return c;
 }
 
-/* --- the map --- */
-
-static void note_worker(struct director *d, struct bytes name, struct bytes record)
-{
-	struct worker_record w;
-	struct hand *h;
-	struct id id;
-
-	memcpy(id.b, name.at, sizeof(id.b));
-	if (id_is_none(id) || worker_record_get(record, &w) != OK)
-		return;
-	h = crew_add(&d->crew, id);
-	if (!h)
-		return;
-	h->registered = true;
-	memcpy(h->machine_boot, w.machine_boot, sizeof(h->machine_boot));
-	if (!h->has_facts)
-		memcpy(h->name, w.name, sizeof(h->name));
-}
-
-static void note_turn(struct director *d, struct bytes value)
-{
-	if (value.len == sizeof(d->turn.b))
-		memcpy(d->turn.b, value.at, value.len);
-}
-
-static void raise_stamp(struct director *d, uint64_t stamp_us)
-{
-	if (stamp_us > d->stamp_us)
-		d->stamp_us = stamp_us;
-}
-
-/* Everything derived from the map, read anew. */
-static void load(struct director *d, struct outbox *o)
-{
-	struct state_key first = {.at = "worker/", .len = 7}, turn = state_key_turn();
-	struct bytes key = state_key_bytes(&first), value, name;
-	uint32_t bad = 0;
-
-	while (kv_next(d->map, key, &key, &value) == OK &&
-	       state_key_kind(key, &name) == STATE_WORKER)
-		note_worker(d, name, value);
-	if (kv_get(d->map, state_key_bytes(&turn), &value) == OK)
-		note_turn(d, value);
-	ledger_load(&d->ledger, d->map, &bad);
-	raise_stamp(d, d->ledger.ended.newest ? d->ledger.ended.newest->ended_us : 0);
-	raise_stamp(d, d->ledger.active.newest ? d->ledger.active.newest->submitted_us : 0);
-	if (bad && o)
-		outbox_log(o, LOG_LEVEL_ERROR,
-			   "job records could not be read and were left alone: count=%u", bad);
-}
-
-void director_reload(struct director *d, struct id id)
-{
-	struct state_key key = state_key_job(id);
-	struct entry *e = ledger_find(&d->ledger, id);
-	struct bytes value;
-	struct job job;
-
-	if (e && e->busy)
-		ledger_busy(&d->ledger, e, 0);
-	if (kv_get(d->map, state_key_bytes(&key), &value) == OK && job_get(value, &job) == OK)
-		ledger_note(&d->ledger, &job);
-	else if (e)
-		ledger_forget(&d->ledger, e);
-}
-
-uint64_t director_stamp(struct director *d)
-{
-	d->stamp_us = d->wall_us > d->stamp_us ? d->wall_us : d->stamp_us + 1;
-	return d->stamp_us;
-}
-
-enum err director_read(const struct director *d, const struct entry *e, struct job *out)
-{
-	struct state_key key = state_key_job(e->id);
-	struct bytes value;
-
-	if (e->fresh)
-		return job_get(buffer_bytes(&e->fresh->record), out);
-	if (kv_get(d->map, state_key_bytes(&key), &value) != OK)
-		return ERR_NOT_FOUND;
-	return job_get(value, out);
-}
-
-struct flight *director_stage(struct director *d, struct entry *e, const struct job *job)
-{
-	struct state_key key = state_key_job(job->id);
-	struct flight *flight = flights_open(&d->flights);
-	enum err err;
-
-	must(d->serving);
-	must(e->busy == 0);
-	must(id_same(e->id, job->id));
-	buffer_clear(&d->record);
-	err = job_put(job, &d->record);
-	must(err == OK);
-	flight_put(&d->flights, flight, state_key_bytes(&key), buffer_bytes(&d->record));
-	flight_changes(flight, job->id);
-	ledger_busy(&d->ledger, e, flight->token);
-	ledger_note(&d->ledger, job);
-	return flight;
-}
-
-void director_notify(struct director *d, const struct entry *e, struct outbox *o)
-{
-	struct waiter *waiter;
-	struct job job;
-
-	if (!waiters_has(&d->waiters, e->id) || director_read(d, e, &job) != OK)
-		return;
-	while ((waiter = waiters_take(&d->waiters, e->id,
-				      job_seen(job.state, job.number, entry_is_unknown(e))))) {
-		call_news(d, e, &waiter->reply, o);
-		free(waiter);
-	}
-}
-
-/* --- batches --- */
-
-static void keep_promise(struct director *d, const struct promise *p, struct outbox *o)
-{
-	const struct entry *e = ledger_find(&d->ledger, p->about);
-
-	switch (p->kind) {
-	case PROMISE_SUBMITTED:
-		call_submitted(d, p, o);
-		break;
-	case PROMISE_GOOD:
-		call_answer(o, &p->to, EXIT_GOOD, (struct bytes){0}, "");
-		break;
-	case PROMISE_ORDER:
-		if (e && attempt_same(entry_attempt(e), p->attempt))
-			work_order(d, e, o);
-		break;
-	case PROMISE_END:
-		if (e && attempt_same(entry_attempt(e), p->attempt))
-			work_end(d, e, false, o);
-		break;
-	case PROMISE_REPORTED:
-		work_reported(d, p, o);
-		break;
-	case PROMISE_ATTACHED:
-		work_registered(d, p, o);
-		break;
-	}
-}
-
-static void committed(struct director *d, struct flight *flight, uint64_t position,
-		      struct outbox *o)
-{
-	must(position <= d->position); /* the store tells APPLIED of our own batch first */
-	for (uint32_t i = 0; i < flight->jobs; i++) {
-		struct entry *e = ledger_find(&d->ledger, flight->job[i]);
-
-		if (e && e->busy == flight->token)
-			ledger_busy(&d->ledger, e, 0);
-	}
-	for (uint32_t i = 0; i < flight->promises; i++)
-		keep_promise(d, &flight->promise[i], o);
-	for (uint32_t i = 0; i < flight->jobs; i++) {
-		const struct entry *e = ledger_find(&d->ledger, flight->job[i]);
-
-		if (e)
-			director_notify(d, e, o);
-	}
-}
-
-static void break_promise(struct director *d, const struct promise *p, struct outbox *o)
-{
-	struct hand *h;
-
-	switch (p->kind) {
-	case PROMISE_SUBMITTED:
-	case PROMISE_GOOD:
-		call_answer(o, &p->to, EXIT_NO_DIRECTOR, (struct bytes){0},
-			    "the commit's outcome is not known: ask again");
-		break;
-	case PROMISE_ATTACHED:
-		h = crew_find(&d->crew, p->about);
-		if (h)
-			hand_detach(h);
-		break;
-	case PROMISE_ORDER:
-	case PROMISE_END:
-	case PROMISE_REPORTED:
-		break; /* workers repeat what is not acknowledged; orders are decided anew */
-	}
-}
-
-/* What the batch would have changed is as the map has it. Should it be applied after all, APPLIED tells. */
-static void roll_back(struct director *d, struct flight *flight, struct outbox *o)
-{
-	for (uint32_t i = 0; i < flight->promises; i++)
-		break_promise(d, &flight->promise[i], o);
-	for (uint32_t i = 0; i < flight->jobs; i++) {
-		struct entry *e = ledger_find(&d->ledger, flight->job[i]);
-
-		if (!e || e->busy != flight->token)
-			continue;
-		fresh_drop(d, e->id);
-		director_reload(d, e->id);
-	}
-	d->figures.rolled_back++;
-}
-
-static void told_committed(struct director *d, const struct tell *t, struct outbox *o)
-{
-	struct flight *flight = flights_take(&d->flights, t->batch.token);
-
-	if (!flight)
-		return;
-	if (t->batch.err == OK) {
-		committed(d, flight, t->batch.position, o);
-	} else {
-		roll_back(d, flight, o);
-		d->retry_us = d->now_us + DIRECTOR_RETRY_MS * 1000u;
-		outbox_log(o, LOG_LEVEL_WARN,
-			   "batch was not committed, deciding anew: why=\"%s\" jobs=%u",
-			   err_text(t->batch.err), flight->jobs);
-	}
-	keep_ended(d, flight->token);
-	flight_free(flight);
-	call_wishes(d, o);
-	if (d->again && d->serving)
-		work_again(d, o);
-}
-
-static void apply_job(struct director *d, struct bytes name, struct bytes record, bool drop,
-		      struct outbox *o)
-{
-	struct entry *e;
-	struct job job;
-	struct id id;
-
-	memcpy(id.b, name.at, sizeof(id.b));
-	e = ledger_find(&d->ledger, id);
-	fresh_drop(d, id);
-	if (drop) {
-		if (e)
-			ledger_forget(&d->ledger, e);
-		return;
-	}
-	if (job_get(record, &job) != OK || !id_same(job.id, id)) {
-		outbox_log(o, LOG_LEVEL_ERROR,
-			   "job record could not be read and was left alone: id=%s", id_text(id).s);
-		return;
-	}
-	e = ledger_note(&d->ledger, &job);
-	if (e->busy)
-		return; /* our own batch: COMMITTED comes next */
-	director_notify(d, e, o);
-	/* One whose outcome we were told is unknown: its worker's inventory says what is to be done about it. */
-	if (d->serving && e->hand && e->hand->attached)
-		work_direct(d, e->hand, o);
-}
-
-static void told_applied(struct director *d, const struct tell *t, struct outbox *o)
-{
-	struct batch_reader r;
-	struct bytes key, value, name;
-	bool drop;
-
-	d->position = t->batch.position;
-	if (batch_open(t->batch.batch, &r) != OK)
-		return;
-	raise_stamp(d, r.stamp_us);
-	while (batch_next(&r, &key, &value, &drop) == OK) {
-		switch (state_key_kind(key, &name)) {
-		case STATE_JOB:
-			apply_job(d, name, value, drop, o);
-			break;
-		case STATE_WORKER:
-			if (!drop)
-				note_worker(d, name, value);
-			break;
-		case STATE_TURN:
-			note_turn(d, value);
-			break;
-		case STATE_KEY:
-		case STATE_OTHER:
-			break;
-		}
-	}
-}
-
 /* --- leadership --- */
 
 /* Ids must be unique among directors that were seeded alike, and over our own lives. */
@@ -329,7 +43,7 @@ static void stop(struct director *d, const char *why, struct outbox *o)
 	if (!d->serving)
 		return;
 	while ((flight = flights_pop(&d->flights))) {
-		roll_back(d, flight, o);
+		state_roll_back(d, flight, o);
 		keep_ended(d, flight->token);
 		flight_free(flight);
 	}
@@ -387,14 +101,14 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 		told_lead(d, t, o);
 		break;
 	case TELL_COMMITTED:
-		told_committed(d, t, o);
+		state_committed(d, t, o);
 		break;
 	case TELL_APPLIED:
-		told_applied(d, t, o);
+		state_applied(d, t, o);
 		break;
 	case TELL_RESTORED:
 		stop(d, "the state was replaced", o);
-		load(d, o);
+		state_load(d, o);
 		break;
 	case TELL_FENCED:
 		work_fenced(d, t->batch.token, t->batch.err, o);
@@ -428,11 +142,17 @@ static void frame(struct director *d, const struct event *e, struct outbox *o)
 		work_lease_ask(d, e, o);
 }
 
+/* An event that was stamped a little before the last turn does not turn our clock back. */
+static void now(struct director *d, uint64_t now_us, uint64_t wall_us)
+{
+	if (now_us > d->now_us)
+		d->now_us = now_us;
+	d->wall_us = wall_us;
+}
+
 void director_step(struct director *d, const struct event *e, struct outbox *o)
 {
-	must(e->now_us >= d->now_us);
-	d->now_us = e->now_us;
-	d->wall_us = e->wall_us;
+	now(d, e->now_us, e->wall_us);
 	if (e->kind == EVENT_TELL)
 		told(d, e, o);
 	else if (e->kind == EVENT_LINK)
@@ -538,17 +258,15 @@ static void send_all(struct director *d, struct outbox *o)
 
 void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct outbox *o)
 {
-	must(now_us >= d->now_us);
-	d->now_us = now_us;
-	d->wall_us = wall_us;
+	now(d, now_us, wall_us);
 	if (!d->serving)
 		return;
-	if (now_us >= d->due_us)
+	if (d->now_us >= d->due_us)
 		work_due(d, o);
 	call_waiters_due(d, o);
-	if (d->rest_us && now_us >= d->rest_us)
+	if (d->rest_us && d->now_us >= d->rest_us)
 		work_rested(d);
-	if (d->retry_us && now_us >= d->retry_us) {
+	if (d->retry_us && d->now_us >= d->retry_us) {
 		d->retry_us = 0;
 		work_direct_all(d, o);
 	}
@@ -589,7 +307,7 @@ struct director *director_open(const struct director_config *config, const struc
 	buffer_init(&d->record, JOB_RECORD_MAX);
 	buffer_init(&d->body, FRAME_MAX);
 	buffer_init(&d->keys_at, STATE_KEY_MAX);
-	load(d, NULL);
+	state_load(d, NULL);
 	return d;
 }
 

@@ -1,6 +1,7 @@
 /* What the director's files share; nobody else includes it.
  *
  *   director.c        composes: events, the turn, leadership
+ *   director_state.c  the map, batches, and what is promised for them
  *   director_work.c   workers: attach, report, lease, loss
  *   director_call.c   clients: submit, wait, cancel
  *   director_sheet.c  clients: the tables
@@ -82,7 +83,13 @@ struct director {
 	struct director_figures figures;
 };
 
-/* --- director.c --- */
+/* --- director_state.c --- */
+/* Everything derived from the map, read anew. `o` may be NULL: nobody is told what could not be read. */
+void state_load(struct director *d, struct outbox *o);
+void state_committed(struct director *d, const struct tell *t, struct outbox *o);
+void state_applied(struct director *d, const struct tell *t, struct outbox *o);
+/* What the batch would have changed is as the map has it; who was promised an answer is told to ask again. */
+void state_roll_back(struct director *d, struct flight *flight, struct outbox *o);
 /* The stamp for what is decided now: never falls, never repeats. */
 uint64_t director_stamp(struct director *d);
 /* The record as it was last applied, or a fresh one's. */
