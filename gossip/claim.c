@@ -259,6 +259,23 @@ void claim_raised(struct swim *s)
 		swim_save(s);
 }
 
+/* Whoever accuses us of what we have refuted already has not heard it: all that we told may have been lost. */
+static void refute(struct swim *s, const struct update *u)
+{
+	const struct member *me = swim_self(s);
+
+	if (u->incarnation >= me->incarnation && u->incarnation >= s->wanted) {
+		health_worse(&s->health, 1);
+		outbox_log(s->out, LOG_LEVEL_DEBUG, "accused: view=%s by=%s incarnation=%" PRIu64,
+			   view_name(s->view), id_text(u->accuser).s, u->incarnation);
+		claim_raise(s, u->incarnation + 1);
+	} else if (!rumor_is_told(&s->rumors, s->self)) {
+		spread(s, s->self, RUMOR_GOOD);
+	}
+	struct update mine = update_of(s, s->self);
+	reply_update(s, &mine);
+}
+
 static void hear_of_self(struct swim *s, const struct update *u)
 {
 	struct member *me = swim_self(s);
@@ -277,16 +294,10 @@ static void hear_of_self(struct swim *s, const struct update *u)
 		return;
 	}
 	bool accused = u->state == MEMBER_SUSPECT || u->state == MEMBER_DEAD;
-	if (accused && u->incarnation >= me->incarnation) {
-		health_worse(&s->health, 1);
-		outbox_log(s->out, LOG_LEVEL_DEBUG, "accused: view=%s by=%s incarnation=%" PRIu64,
-			   view_name(s->view), id_text(u->accuser).s, u->incarnation);
+	if (accused)
+		refute(s, u);
+	else if (u->incarnation > me->incarnation)
 		claim_raise(s, u->incarnation + 1);
-		struct update mine = update_of(s, s->self);
-		reply_update(s, &mine);
-	} else if (u->incarnation > me->incarnation) {
-		claim_raise(s, u->incarnation + 1);
-	}
 }
 
 /* --- what we hear of others --- */

@@ -63,7 +63,7 @@ static void send_ping(struct swim *s, uint32_t slot, uint32_t seq)
 	packet_send(s, member_addr(s, m));
 }
 
-static void begin(struct swim *s, uint32_t slot)
+static void begin(struct swim *s, uint32_t slot, bool again)
 {
 	const struct member *m = members_at(&s->members, slot);
 	struct probe *p = probe_free(s);
@@ -73,6 +73,7 @@ static void begin(struct swim *s, uint32_t slot)
 	*p = (struct probe){
 		.seq = seq_new(s),
 		.target = m->id,
+		.again = again,
 		.indirect_us = s->now_us + health_stretch_us(&s->health, s->probe_timeout_ms),
 		.end_us = s->now_us + health_stretch_us(&s->health, s->probe_every_ms),
 	};
@@ -87,7 +88,7 @@ void probe_tick(struct swim *s)
 	s->timer[TIMER_PROBE] = NEVER;
 	if (slot == SLOT_NONE)
 		return;
-	begin(s, slot);
+	begin(s, slot, false);
 	s->timer[TIMER_PROBE] = s->now_us + health_stretch_us(&s->health, s->probe_every_ms);
 }
 
@@ -96,7 +97,7 @@ void probe_now(struct swim *s, struct id who)
 	uint32_t slot = members_find(&s->members, who);
 
 	if (slot != SLOT_NONE && slot != s->self && member_is_here(members_at(&s->members, slot)))
-		begin(s, slot);
+		begin(s, slot, false);
 }
 
 void probe_forget(struct swim *s)
@@ -145,13 +146,28 @@ static void ask_others(struct swim *s, struct probe *p, uint32_t slot)
 
 /* --- no answer --- */
 
+static uint32_t under_way(const struct swim *s)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < PROBES_MAX; i++)
+		count += s->probe[i].seq != 0;
+	return count;
+}
+
+/* Whom we accused we go on asking, period after period, so that it hears of it and can refute in time; that it still does
+ * not answer is no news of our own health. Half of the probes are kept for everybody else. */
 static void failed(struct swim *s, struct probe *p, uint32_t slot)
 {
 	uint32_t nacks = (uint32_t)__builtin_popcount(p->nacked);
 
 	must(nacks <= p->helpers);
-	health_worse(&s->health, 1 + p->helpers - nacks);
+	if (!p->again)
+		health_worse(&s->health, 1 + p->helpers - nacks);
+	p->seq = 0;
 	claim_doubt(s, slot);
+	if (under_way(s) < PROBES_MAX / 2)
+		begin(s, slot, true);
 }
 
 static void turn_one(struct swim *s, struct probe *p)
@@ -162,7 +178,6 @@ static void turn_one(struct swim *s, struct probe *p)
 		p->seq = 0;
 	} else if (s->now_us >= p->end_us) {
 		failed(s, p, slot);
-		p->seq = 0;
 	} else if (s->now_us >= p->indirect_us) {
 		p->indirect_us = NEVER;
 		ask_others(s, p, slot);

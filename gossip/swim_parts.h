@@ -39,6 +39,7 @@ struct probe {
 	struct id helper[HELPERS_MAX];
 	uint8_t helpers;
 	uint8_t nacked; /* a bit for each helper */
+	bool again;	/* of one whom we suspect already */
 };
 
 /* A ping made for somebody else. */

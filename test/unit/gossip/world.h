@@ -61,7 +61,8 @@ struct world {
 	uint64_t order;
 	uint32_t loss_permille;
 	uint64_t delay_min_us, delay_max_us;
-	bool *cut; /* [from * count + to] */
+	uint32_t mute; /* its datagrams are lost, both ways; streams work. UINT32_MAX: nobody */
+	bool *cut;     /* [from * count + to] */
 	uint64_t hash;
 	uint64_t datagrams, frames, bytes, verifies;
 	uint32_t alpha;
@@ -144,6 +145,7 @@ static inline struct world *world_open(uint32_t count, uint64_t seed)
 	assert_non_null(w);
 	w->count = count;
 	w->view = VIEW_ALL;
+	w->mute = UINT32_MAX;
 	w->node = calloc(count, sizeof(*w->node));
 	w->cut = calloc((size_t)count * count, sizeof(*w->cut));
 	w->cards = cards_open();
@@ -219,7 +221,8 @@ static inline void carry_datagram(struct world *w, uint32_t from, const struct e
 	w->datagrams++;
 	w->bytes += e->send.body.len;
 	world_hash(w, e->send.body.at, e->send.body.len);
-	if (to == UINT32_MAX || lost || w->cut[from * w->count + to] || w->node[to].swim == NULL)
+	if (to == UINT32_MAX || lost || w->cut[from * w->count + to] || from == w->mute ||
+	    to == w->mute || w->node[to].swim == NULL)
 		return;
 	event.datagram.view = e->send.view;
 	event.datagram.from =
@@ -433,7 +436,7 @@ static inline void deliver(struct world *w, struct parcel p)
 	struct node *n = &w->node[p.to];
 
 	if (n->swim != NULL && n->life == p.life && n->frozen_us > w->now_us) {
-		p.at_us = n->frozen_us;
+		p.at_us = n->frozen_us + 1000; /* its timers run first */
 		parcel_put(w, p);
 		return;
 	}
