@@ -15,6 +15,7 @@
 #include "core/wire.h"
 
 #define READ_SLICE 65536u
+#define AGAIN_MS   50 /* between two tries to connect */
 
 static int64_t now_ms(void)
 {
@@ -62,6 +63,7 @@ int client_open(struct client *c, const struct config *config)
 	    config->origin[SETTING_data_dir] == ORIGIN_DEFAULT)
 		for (size_t i = 0; c->fd < 0 && errno != EACCES && i < 2; i++)
 			c->fd = connect_to(tried = installed[i]);
+	snprintf(c->path, sizeof(c->path), "%s", tried);
 	if (c->fd >= 0)
 		return EXIT_GOOD;
 	if (errno == EACCES || errno == EPERM) {
@@ -72,6 +74,24 @@ int client_open(struct client *c, const struct config *config)
 	snprintf(c->why, sizeof(c->why), "no node answers at %s: is it running? (%s)", tried,
 		 strerror(errno));
 	return EXIT_NOBODY;
+}
+
+bool client_again(struct client *c, int wait_ms)
+{
+	int64_t until = now_ms() + wait_ms;
+
+	if (c->fd >= 0)
+		close(c->fd);
+	frames_fini(&c->frames);
+	frames_init(&c->frames);
+	buffer_clear(&c->in);
+	c->taken = 0;
+	for (;;) {
+		c->fd = connect_to(c->path);
+		if (c->fd >= 0 || now_ms() >= until)
+			return c->fd >= 0;
+		poll(NULL, 0, AGAIN_MS); /* a signal ends it early: fine */
+	}
 }
 
 void client_close(struct client *c)

@@ -16,12 +16,15 @@ struct client {
 	struct buffer in; /* what came last */
 	size_t taken;     /* of `in`, by the frame reader */
 	struct frames frames;
+	char path[CONFIG_SOCKET_MAX + 1];
 	char why[200]; /* the sentence when something failed */
 };
 
 /* Takes the socket of `argv`'s settings (--socket, WITAN_SOCKET, the installed nodes'). 0, or the exit code. */
 MUST_USE int client_open(struct client *c, const struct config *config);
 void client_close(struct client *c);
+/* Connects to the same socket again, for as long as wait_ms: the node may be starting. What was asked is forgotten. */
+bool client_again(struct client *c, int wait_ms);
 /* Sends a call; its request number, or 0 when the node has gone (`why` says so). */
 uint64_t client_ask(struct client *c, enum call_verb verb, struct id node, struct bytes arguments);
 /* The next answer, whichever it is; it borrows until the next call. False: nothing within wait_ms, or the node has gone

@@ -1,8 +1,8 @@
 #include "cli/follow.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -12,6 +12,7 @@
 
 #define HOLD_MS       20000u /* how long a question may be held elsewhere */
 #define ANSWER_MAX_MS 60000  /* then the local node is not worth waiting for */
+#define NODE_BACK_MS  15000  /* how long a local node that went away is waited for */
 #define RETRY_MS      100    /* between two tries when nobody could answer */
 
 struct stream {
@@ -177,6 +178,13 @@ static bool over(const struct progress *p)
 	return p->ended && (p->drained || p->attempt == 0);
 }
 
+/* The local node went away: it may come back, and the job goes on without it. */
+static bool reconnect(struct progress *p)
+{
+	p->wait = p->output = 0;
+	return p->f->until_end && client_again(p->c, NODE_BACK_MS);
+}
+
 int follow(struct client *c, const struct follow *f, struct outcome *out)
 {
 	struct progress p = {.f = f, .c = c, .out.to = stdout, .err.to = stderr};
@@ -192,13 +200,12 @@ int follow(struct client *c, const struct follow *f, struct outcome *out)
 			ask_output(&p);
 		if (client_answer(c, ANSWER_MAX_MS, &request, &a))
 			take(&p, request, &a, &pause);
-		else if (c->fd < 0)
+		else if (c->fd < 0 && !reconnect(&p))
 			return EXIT_NOBODY;
 		if (f->interrupted && *f->interrupted)
 			return 130;
 		if (pause) {
-			struct timespec t = {.tv_nsec = RETRY_MS * 1000000L};
-			nanosleep(&t, NULL);
+			poll(NULL, 0, RETRY_MS);
 		}
 	}
 	out->state = p.news.state;

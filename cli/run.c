@@ -17,6 +17,7 @@
 
 #define SUBMIT_WAIT_MS 15000
 #define RETRY_MS       100
+#define NODE_BACK_MS   15000 /* how long a local node that went away is waited for */
 #define ENV_MAX        64u
 
 struct options {
@@ -148,13 +149,15 @@ static int hand_in(struct client *c, const struct options *o, struct bytes argum
 			return submitted_get(body, done) == OK
 				       ? EXIT_GOOD
 				       : fail(EXIT_OTHER, "the answer could not be read");
-		if (o->no_wait || !worth_another_try(code))
+		bool gone = c->fd < 0;
+		if (o->no_wait || (!gone && !worth_another_try(code)))
 			return fail(code, "%s", c->why);
 		if (!said)
 			fprintf(stderr, "witan: %s; waiting\n", c->why);
 		said = true;
-		struct timespec t = {.tv_nsec = RETRY_MS * 1000000L};
-		nanosleep(&t, NULL);
+		if (gone && !client_again(c, NODE_BACK_MS))
+			return fail(code, "%s", c->why);
+		poll(NULL, 0, RETRY_MS);
 	}
 }
 

@@ -197,7 +197,13 @@ enum err doors_open(struct doors *d, const struct host_start *start, struct sink
 void doors_start(struct doors *d, const struct host_start *start)
 {
 	open_multicast(d, start);
-	streams_start(d->streams);
+}
+
+void doors_admit(struct doors *d)
+{
+	if (!d->admits)
+		streams_start(d->streams);
+	d->admits = true;
 }
 
 static void send_packet(struct doors *d, const struct effect *e)

@@ -18,6 +18,7 @@
 #define DOORS_WHY_MAX 640u
 
 struct doors {
+	bool admits; /* who connected is taken in */
 	uv_loop_t loop;
 	struct tray tray;
 	struct shelf shelf;
@@ -38,6 +39,8 @@ MUST_USE enum err doors_open(struct doors *d, const struct host_start *start, st
 			     char why[DOORS_WHY_MAX]);
 /* Accepts and hears from now on: not before the node stands. */
 void doors_start(struct doors *d, const struct host_start *start);
+/* The node is up: who waits at a listener is taken in from now on. Later calls do nothing. */
+void doors_admit(struct doors *d);
 /* Carries out a raw effect of the node's; LOG, READY and EXIT are the host's. Returns 0, or the errno for which there is
  * no keeper. */
 int doors_effect(struct doors *d, const struct effect *e);

@@ -61,6 +61,7 @@ static void effect_one(struct host *h, const struct effect *e)
 			      e->log.text);
 		return;
 	case EFFECT_READY:
+		doors_admit(&h->doors);
 		notify_ready(e->log.text);
 		return;
 	case EFFECT_EXIT:
