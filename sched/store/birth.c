@@ -17,6 +17,7 @@
 #define HELLO_US     500000u
 #define SAID_FRESH   (4u * HELLO_US)
 #define EMPTY_LOG_US 60000000u
+#define WARM_US      5000000u
 
 static bool is_empty(const struct store *s)
 {
@@ -425,6 +426,20 @@ static void look_out(struct store *s, struct outbox *o)
 	}
 }
 
+/* Voters keep streams to one another: votes that must dial first come late. */
+static void keep_warm(struct store *s, struct outbox *o)
+{
+	s->warm_us = s->now_us + WARM_US;
+	for (uint32_t i = 0; i < s->raft.voters.count; i++) {
+		const struct seat *seat = &s->raft.voters.seat[i];
+		struct known *k = roster_find(&s->roster, seat->node);
+
+		if (k != NULL && seat->votes && known_is_alive(k) &&
+		    !id_same(seat->node, s->cfg.self) && !id_same(seat->node, s->raft.leader_node))
+			say_hello(s, k, o);
+	}
+}
+
 static void say_empty(struct store *s, struct outbox *o)
 {
 	if (!store_is_scheduler(s) || s->empty_us > s->now_us)
@@ -468,6 +483,8 @@ void birth_turn(struct store *s, struct outbox *o)
 	}
 	if (is_empty(s) || is_blank(s))
 		say_empty(s, o);
+	if (raft_votes(&s->raft) && s->awake && s->warm_us <= s->now_us)
+		keep_warm(s, o);
 	if (s->hello_us <= s->now_us) {
 		s->hello_us = s->now_us + HELLO_US;
 		act(s, o);
@@ -481,5 +498,9 @@ uint64_t birth_deadline_us(const struct store *s)
 		(empty && s->cfg.bootstrap_expect > 0) || is_proposed(s) || raft_leads(&s->raft);
 	uint64_t at = empty ? s->empty_us : UINT64_MAX;
 
-	return asks && s->hello_us < at ? s->hello_us : at;
+	if (asks && s->hello_us < at)
+		at = s->hello_us;
+	if (raft_votes(&s->raft) && s->awake && s->warm_us < at)
+		at = s->warm_us;
+	return at;
 }

@@ -84,8 +84,11 @@ struct store {
 	struct id accepted_voter[STORE_REPLICAS_MAX];
 	bool refused;      /* our proposal was: it is to be withdrawn */
 	uint64_t hello_us; /* when to say it again */
-	bool hello_owed;   /* an answer that waits for the wal to be durable */
+	uint64_t warm_us;
+	bool hello_owed; /* an answer that waits for the wal to be durable */
 	struct peer hello_to;
+
+	uint64_t seats_us; /* when to look at the seats again */
 
 	/* snapshots */
 	struct snapshot_head snapshot; /* the newest whole one; index 0: none */

@@ -450,7 +450,7 @@ uint64_t raft_deadline_us(const struct raft *r)
 	if (!id_is_none(r->transfer_to))
 		at = least(at, r->transfer_until_us);
 	for (uint32_t i = 0; i < r->follower_count; i++)
-		at = least(at, r->followers[i].sent_us + r->cfg.heartbeat_us);
+		at = least(at, replicate_beat_us(r, &r->followers[i]));
 	return at;
 }
 

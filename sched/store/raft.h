@@ -178,6 +178,8 @@ void raft_post(struct raft *r, const struct peer *to, struct id voter, struct me
 	       struct outbox *o);
 struct peer raft_peer(const struct raft *r, struct id node);
 void raft_arm(struct raft *r);
+bool replicate_is_silent(const struct raft *r, const struct follower *f);
+uint64_t replicate_beat_us(const struct raft *r, const struct follower *f);
 void replicate_begin(struct raft *r);
 void replicate_seats(struct raft *r);
 void replicate_all(struct raft *r, struct outbox *o);

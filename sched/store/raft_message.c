@@ -147,7 +147,7 @@ static struct entry get_entry(struct unpack *u)
 	if (unpack_err(u) != OK)
 		return e;
 	unpack_rest(u, n - 3);
-	if (!entry_is_whole(kind, e.body))
+	if (!entry_is_whole(kind, e.body) || e.term == 0)
 		unpack_refuse(u, ERR_MALFORMED);
 	e.kind = (enum entry_kind)kind;
 	return e;

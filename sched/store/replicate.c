@@ -165,9 +165,21 @@ static void send_append(struct raft *r, struct follower *f, uint32_t count, stru
 		f->flight[f->flights++] = f->next - 1;
 }
 
+bool replicate_is_silent(const struct raft *r, const struct follower *f)
+{
+	return f->heard_us + r->cfg.election_max_us <= r->now_us;
+}
+
+/* One that does not answer is asked less often: it is dialled each time. */
+uint64_t replicate_beat_us(const struct raft *r, const struct follower *f)
+{
+	return f->sent_us +
+	       (replicate_is_silent(r, f) ? r->cfg.election_min_us : r->cfg.heartbeat_us);
+}
+
 static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 {
-	bool silent = f->heard_us + r->cfg.election_max_us <= r->now_us;
+	bool silent = replicate_is_silent(r, f);
 	bool sent = false;
 
 	/* What was under way to one that does not answer is lost. It is sent nothing but heartbeats until it does. */
@@ -184,7 +196,7 @@ static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 		send_append(r, f, count, o);
 		sent = true;
 	}
-	if (!sent && (r->round_due || f->sent_us + r->cfg.heartbeat_us <= r->now_us)) {
+	if (!sent && (r->round_due || replicate_beat_us(r, f) <= r->now_us)) {
 		/* One that lacks the base still hears that there is a leader. */
 		uint64_t next = f->next;
 

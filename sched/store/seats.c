@@ -87,8 +87,10 @@ void seats_turn(struct store *s, struct outbox *o)
 	struct voters next;
 	uint32_t count;
 
-	if (!raft_leads(&s->raft) || !raft_may_change(&s->raft) || s->raft.cfg.witness)
+	if (!raft_leads(&s->raft) || !raft_may_change(&s->raft) || s->raft.cfg.witness ||
+	    s->seats_us > s->now_us)
 		return;
+	s->seats_us = s->now_us + s->raft.cfg.heartbeat_us / 2;
 	count = seats_gather(s, sitters);
 	if (!voters_next(&s->raft.voters, sitters, count, seats_wish(s), &next))
 		return;

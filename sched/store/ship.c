@@ -27,8 +27,7 @@ static bool is_shipping(struct store *s)
 		const struct shipment *x = &s->shipments[i];
 		const struct follower *f = raft_follower(&s->raft, x->voter);
 
-		if (f != NULL && x->index != x->shipped &&
-		    f->heard_us + s->raft.cfg.election_max_us > s->now_us &&
+		if (f != NULL && x->index != x->shipped && !replicate_is_silent(&s->raft, f) &&
 		    x->tried_us + 2 * RETRY_US > s->now_us)
 			return true;
 	}
@@ -128,8 +127,7 @@ static void turn_shipments(struct store *s, struct outbox *o)
 
 		if (!f->lacks && !f->wants_snapshot)
 			continue;
-		if (f->heard_us + s->raft.cfg.election_max_us <= s->now_us ||
-		    s->snapshot.index == 0)
+		if (replicate_is_silent(&s->raft, f) || s->snapshot.index == 0)
 			continue;
 		x = shipment_of(s, f->voter);
 		/* A follower that asks for one has what we have up to there: nothing older helps. */

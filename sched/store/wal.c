@@ -334,7 +334,7 @@ static enum err take_entry(struct reader *r, const struct wal_record *record, si
 	e.term = get_u64(record->body.at + 8);
 	e.kind = (enum entry_kind)record->body.at[16];
 	e.body = bytes_of(record->body.at + 17, record->body.len - 17);
-	if (!entry_is_whole(record->body.at[16], e.body) || e.index == 0)
+	if (!entry_is_whole(record->body.at[16], e.body) || e.index == 0 || e.term == 0)
 		return damaged(r, "an entry of unknown kind", at);
 	if (e.index <= r->base) {
 		log_reset(log, r->base, r->base_term);
