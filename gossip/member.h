@@ -4,15 +4,15 @@
  * stands, and only the member itself can make one with a higher incarnation (SWIM, 4.2). We differ from the paper in
  * that `dead` too is refuted by a higher incarnation: a partition that heals must not need a restart.
  *
- *              claim_admit              claim_doubt             claim_bury
+ *              move_admit              move_doubt             move_bury
  *   (unknown) ------------> ALIVE <------------------> SUSPECT -----------> DEAD
- *                            ^  ^      claim_alive        |                  |
- *                            |  +-------------------------+------------------+ claim_alive, higher incarnation
+ *                            ^  ^      move_alive        |                  |
+ *                            |  +-------------------------+------------------+ move_alive, higher incarnation
  *                            |                            |                  |
- *                            |       claim_left: signed by the leaver        |
+ *                            |       move_left: signed by the leaver        |
  *                            |                            v                  v
  *                            +-------------------------- LEFT             (reaped: only a floor remains)
- *                              claim_admit: higher boot    |                 ^
+ *                              move_admit: higher boot    |                 ^
  *                                                          +-----------------+ members_reap
  *
  * Members stand in slots which do not move, so that rumors and probes may name one by number. The living (ourselves

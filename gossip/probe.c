@@ -165,7 +165,7 @@ static void failed(struct swim *s, struct probe *p, uint32_t slot)
 	if (!p->again)
 		health_worse(&s->health, 1 + p->helpers - nacks);
 	p->seq = 0;
-	claim_doubt(s, slot);
+	move_accuse(s, slot);
 	if (under_way(s) < PROBES_MAX / 2)
 		begin(s, slot, true);
 }

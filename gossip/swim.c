@@ -221,8 +221,8 @@ static void leave_turn(struct swim *s)
 
 static void (*const on_timer[TIMERS])(struct swim *s) = {
 	[TIMER_PROBE] = probe_tick, [TIMER_ANSWER] = probe_turn, [TIMER_GOSSIP] = send_gossip,
-	[TIMER_DOUBT] = claim_turn, [TIMER_ASK] = claim_ask,     [TIMER_SYNC] = sync_turn,
-	[TIMER_HEAL] = sync_heal,   [TIMER_REAP] = claim_reap,   [TIMER_LEAVE] = leave_turn,
+	[TIMER_DOUBT] = move_turn,  [TIMER_ASK] = claim_ask,     [TIMER_SYNC] = sync_turn,
+	[TIMER_HEAL] = sync_heal,   [TIMER_REAP] = move_reap,    [TIMER_LEAVE] = leave_turn,
 };
 
 static uint64_t next_timer_us(const struct swim *s)
@@ -265,7 +265,7 @@ static void paused(struct swim *s)
 	outbox_log(s->out, LOG_LEVEL_DEBUG, "was paused: view=%s health=%u", view_name(s->view),
 		   (unsigned)s->health.score);
 	probe_forget(s);
-	claim_paused(s);
+	move_paused(s);
 }
 
 void swim_step(struct swim *s, const struct event *event, struct outbox *outbox)

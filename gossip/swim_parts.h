@@ -1,5 +1,6 @@
 /* What a swim is made of. Private to the files of this folder that act on a whole swim: swim.c composes, send.c puts
- * packets together, claim.c decides what is believed, probe.c asks who is there, sync.c compares views. */
+ * packets together, claim.c decides what is believed and move.c carries it out, probe.c asks who is there, sync.c compares
+ * views, saving.c keeps what outlives us, look.c shows it to others. */
 #ifndef GOSSIP_SWIM_PARTS_H
 #define GOSSIP_SWIM_PARTS_H
 
@@ -22,11 +23,11 @@ enum timer {
 	TIMER_PROBE,  /* probe_tick: begin a probe */
 	TIMER_ANSWER, /* probe_turn: answers that did not come, for us or for others */
 	TIMER_GOSSIP, /* send_gossip: while there is something to tell */
-	TIMER_DOUBT,  /* claim_turn: suspicions that ended */
+	TIMER_DOUBT,  /* move_turn: suspicions that ended */
 	TIMER_ASK,    /* claim_ask: facts that did not come */
 	TIMER_SYNC,   /* sync_turn: comparisons wanted, or that took too long */
 	TIMER_HEAL,   /* sync_heal: try the dead again */
-	TIMER_REAP,   /* claim_reap: forget the dead */
+	TIMER_REAP,   /* move_reap: forget the dead */
 	TIMER_LEAVE,  /* told often enough, or nobody hears */
 	TIMERS,
 };
@@ -39,7 +40,7 @@ struct probe {
 	struct id helper[HELPERS_MAX];
 	uint8_t helpers;
 	uint8_t nacked; /* a bit for each helper */
-	bool again;	/* of one whom we suspect already */
+	bool again;     /* of one whom we suspect already */
 };
 
 /* A ping made for somebody else. */
@@ -185,19 +186,32 @@ void reply_ask_now(struct swim *s, struct id who);
 void frame_begin(const struct swim *s, struct buffer *body);
 void frame_post(struct swim *s, const struct peer *to, uint64_t request, struct buffer *body);
 
+/* --- move.c: from state to state --- */
+
+/* Within one life, without telling anybody. */
+void move_to(struct swim *s, uint32_t slot, enum member_state state, uint64_t incarnation);
+void move_alive(struct swim *s, uint32_t slot, uint64_t incarnation);
+void move_doubt(struct swim *s, uint32_t slot, struct id accuser, uint64_t incarnation);
+void move_bury(struct swim *s, uint32_t slot, uint64_t incarnation, uint32_t after_ms,
+	       uint32_t accusers);
+void move_left(struct swim *s, uint32_t slot, const struct leave *l);
+/* The facts behind a claim are good (invariant 3). Takes over the hold on `card`. */
+void move_admit(struct swim *s, const struct update *u, struct card *card, bool quietly);
+bool move_is_below_floor(const struct swim *s, const struct update *u);
+/* A probe of ours failed. */
+void move_accuse(struct swim *s, uint32_t slot);
+void move_turn(struct swim *s);
+/* We were away: every suspicion has time again. */
+void move_paused(struct swim *s);
+void move_reap(struct swim *s);
+
 /* --- claim.c: what is believed --- */
 
 void claim_update(struct swim *s, const struct update *u, bool synced);
 void claim_facts(struct swim *s, struct bytes packed);
 void claim_leave(struct swim *s, const struct leave *l);
 void claim_verified(struct swim *s, uint64_t token, bool good);
-/* A probe of ours failed. */
-void claim_doubt(struct swim *s, uint32_t slot);
-void claim_turn(struct swim *s);
-/* We were away: every suspicion begins anew. */
-void claim_paused(struct swim *s);
 void claim_ask(struct swim *s);
-void claim_reap(struct swim *s);
 /* A higher incarnation of our own, as soon as the disk has it reserved. */
 void claim_raise(struct swim *s, uint64_t incarnation);
 void claim_raised(struct swim *s);

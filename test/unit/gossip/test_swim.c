@@ -241,7 +241,7 @@ static void one_who_sleeps_over_a_refutation_waits_for_it_when_it_wakes(void **s
 	silence(w, 3, true);
 	while (world_state(w, 0, 3) != MEMBER_SUSPECT)
 		world_run(w, SECOND / 10);
-	world_freeze(w, 0, 3 * SECOND);
+	world_freeze(w, 0, 30 * SECOND); /* longer than any suspicion */
 	world_run(w, SECOND / 2);
 	silence(w, 3, false);
 	world_run(w, 60 * SECOND);
@@ -545,6 +545,39 @@ static void a_second_node_of_our_identity_is_told_of(void **state)
 	world_close(w);
 }
 
+static void what_is_said_of_an_earlier_life_does_not_touch_the_next(void **state)
+{
+	struct world *w = world_grown(3, 30);
+	struct event e = {.kind = EVENT_DATAGRAM};
+	struct buffer b;
+	(void)state;
+
+	world_kill(w, 1);
+	world_start(w, 1);
+	assert_true(world_settle(w, 5 * SECOND) != UINT64_MAX);
+	world_run(w, 2 * SECOND);
+	buffer_init(&b, 1000);
+	for (uint8_t of = MEMBER_ALIVE; of <= MEMBER_LEFT; of++) {
+		struct update u = {.id = w->node[1].me.id,
+				   .boot = 1,
+				   .incarnation = 5000,
+				   .state = of,
+				   .accuser = w->node[0].me.id};
+		assert_int_equal(message_put_update(&b, &u), OK);
+	}
+	e.datagram.view = VIEW_ALL;
+	e.datagram.from = world_addr(0);
+	e.datagram.sender = w->node[0].me.id;
+	e.datagram.boot = 1;
+	e.datagram.body = buffer_bytes(&b);
+	uint64_t incarnation = swim_find(w->node[2].swim, w->node[1].me.id)->incarnation;
+	world_tell(w, 2, e);
+	const struct member *m = swim_find(w->node[2].swim, w->node[1].me.id);
+	assert_true(m->boot == 2 && m->incarnation == incarnation && m->state == MEMBER_ALIVE);
+	buffer_fini(&b);
+	world_close(w);
+}
+
 static void a_large_view_lists_changes_and_then_the_whole(void **state)
 {
 	struct world *w = world_open(12, 23);
@@ -686,6 +719,7 @@ int main(void)
 		cmocka_unit_test(a_broken_stream_makes_them_ask_at_once),
 		cmocka_unit_test(a_damaged_file_is_told_and_left_out),
 		cmocka_unit_test(a_second_node_of_our_identity_is_told_of),
+		cmocka_unit_test(what_is_said_of_an_earlier_life_does_not_touch_the_next),
 		cmocka_unit_test(a_large_view_lists_changes_and_then_the_whole),
 		cmocka_unit_test(thirty_two_nodes_all_print_the_same_block),
 		cmocka_unit_test(the_same_seed_gives_the_same_life),
