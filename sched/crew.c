@@ -140,6 +140,13 @@ const char *hand_state_name(enum hand_state state)
 	return name[state];
 }
 
+bool hand_counts(const struct hand *h)
+{
+	bool own = h->has_facts && !h->is_worker; /* of a scheduler */
+
+	return (h->registered || h->attached) && (!own || h->slots > 0 || h->used > 0);
+}
+
 bool hand_is_free(const struct crew *r, const struct hand *h)
 {
 	return hand_state(r, h) == HAND_CONNECTED && h->accepted && !h->again && !h->rests &&

@@ -83,6 +83,8 @@ void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer
 void hand_detach(struct hand *h);
 enum hand_state hand_state(const struct crew *r, const struct hand *h);
 const char *hand_state_name(enum hand_state state);
+/* Whether people are told of it: a scheduler's own worker that offers nothing is none to speak of. */
+bool hand_counts(const struct hand *h);
 /* May take one more attempt now. */
 bool hand_is_free(const struct crew *r, const struct hand *h);
 /* Its name, or its id while nobody told the name. Into `out`, returned. */

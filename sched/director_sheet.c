@@ -221,7 +221,7 @@ void sheet_workers(struct director *d, const struct reply *to, struct outbox *o)
 		uint64_t over_us = hand_lease_over_us(h, d->config.lease_ms);
 		char name[NAME_MAX_LEN + 1];
 
-		if (!h->registered && !h->attached)
+		if (!hand_counts(h))
 			continue;
 		left--;
 		sheet_text(&s, id_text(h->id).s);

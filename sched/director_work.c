@@ -35,10 +35,9 @@ void work_direct_all(struct director *d, struct outbox *o)
 {
 	for (uint32_t i = 0; i < d->crew.count; i++) {
 		struct hand *h = d->crew.hand[i];
-		bool there = h->has_facts ? h->is_worker && h->member == MEMBER_ALIVE
-					  : h->linked && h->registered;
+		bool there = h->has_facts ? h->member == MEMBER_ALIVE : h->linked;
 
-		if (!h->attached && there)
+		if (!h->attached && there && (h->is_worker || h->registered))
 			work_direct(d, h, o);
 	}
 }
@@ -554,12 +553,13 @@ void work_member(struct director *d, const struct event *e, struct outbox *o)
 
 	if (e->tell.member.view != VIEW_ALL)
 		return;
-	if (!h && (facts->roles & ROLE_WORKER))
-		h = crew_add(&d->crew, facts->id);
+	if (!h)
+		h = crew_add(&d->crew, facts->id); /* a scheduler may have a worker of its own */
 	if (!h)
 		return;
-	was = h->has_facts && h->is_worker && h->member == MEMBER_ALIVE;
+	was = h->has_facts && h->member == MEMBER_ALIVE;
 	hand_member(h, e->tell.member.state, facts);
-	if (d->serving && h->is_worker && h->member == MEMBER_ALIVE && !was && !h->attached)
+	if (d->serving && (h->is_worker || h->registered) && h->member == MEMBER_ALIVE && !was &&
+	    !h->attached)
 		work_direct(d, h, o);
 }

@@ -26,7 +26,7 @@ struct census {
 
 static void count_hand(const struct crew *r, const struct hand *h, struct census *c)
 {
-	if (!h->registered && !h->attached)
+	if (!hand_counts(h))
 		return;
 	c->known++;
 	switch (hand_state(r, h)) {

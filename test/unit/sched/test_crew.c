@@ -111,6 +111,32 @@ static void a_hand_is_free_only_when_nothing_speaks_against_it(void **state)
 	crew_fini(&crew);
 }
 
+static void a_schedulers_own_worker_counts_while_it_offers_or_runs_something(void **state)
+{
+	struct facts facts = {.id = id_number(1), .roles = ROLE_SCHEDULER};
+	struct crew crew;
+	struct hand *h;
+
+	(void)state;
+	crew_init(&crew, ours);
+	h = attached(&crew, 1, 0);
+	assert_true(hand_counts(h)); /* nobody said yet what it is */
+	hand_member(h, MEMBER_ALIVE, &facts);
+	assert_false(hand_counts(h));
+	h->used = 1;
+	assert_true(hand_counts(h));
+	h->used = 0;
+	h->slots = 1;
+	assert_true(hand_counts(h));
+	facts.roles |= ROLE_WORKER;
+	h->slots = 0;
+	hand_member(h, MEMBER_ALIVE, &facts);
+	assert_true(hand_counts(h));
+	h->registered = h->attached = false;
+	assert_false(hand_counts(h));
+	crew_fini(&crew);
+}
+
 static void a_lease_is_over_a_tenth_and_a_little_later_than_it_says(void **state)
 {
 	struct crew crew;
@@ -131,6 +157,7 @@ int main(void)
 		cmocka_unit_test(beyond_its_bound_nobody_is_added),
 		cmocka_unit_test(hands_stand_in_the_order_of_their_ids_once_each),
 		cmocka_unit_test(a_hand_is_free_only_when_nothing_speaks_against_it),
+		cmocka_unit_test(a_schedulers_own_worker_counts_while_it_offers_or_runs_something),
 		cmocka_unit_test(a_lease_is_over_a_tenth_and_a_little_later_than_it_says),
 	};
 
