@@ -84,6 +84,7 @@ void hand_member(struct hand *h, enum member_state state, const struct facts *fa
 	h->member = state;
 	h->has_facts = true;
 	h->is_worker = (facts->roles & ROLE_WORKER) != 0;
+	h->is_scheduler = (facts->roles & ROLE_SCHEDULER) != 0;
 	h->addr = facts->addr;
 	snprintf(h->name, sizeof(h->name), "%s", facts->name);
 	snprintf(h->version, sizeof(h->version), "%s", facts->version);
@@ -142,9 +143,7 @@ const char *hand_state_name(enum hand_state state)
 
 bool hand_counts(const struct hand *h)
 {
-	bool own = h->has_facts && !h->is_worker; /* of a scheduler */
-
-	return (h->registered || h->attached) && (!own || h->slots > 0 || h->used > 0);
+	return (h->registered || h->attached) && (!h->is_scheduler || h->slots > 0 || h->used > 0);
 }
 
 bool hand_is_free(const struct crew *r, const struct hand *h)

@@ -35,6 +35,7 @@ struct hand {
 	struct id id;
 	/* from gossip */
 	bool is_worker; /* its facts say so */
+	bool is_scheduler;
 	enum member_state member;
 	char name[NAME_MAX_LEN + 1];
 	char version[VERSION_MAX_LEN + 1];

@@ -113,7 +113,7 @@ static void a_hand_is_free_only_when_nothing_speaks_against_it(void **state)
 
 static void a_schedulers_own_worker_counts_while_it_offers_or_runs_something(void **state)
 {
-	struct facts facts = {.id = id_number(1), .roles = ROLE_SCHEDULER};
+	struct facts facts = {.id = id_number(1), .roles = ROLE_SCHEDULER | ROLE_WORKER};
 	struct crew crew;
 	struct hand *h;
 
@@ -128,7 +128,7 @@ static void a_schedulers_own_worker_counts_while_it_offers_or_runs_something(voi
 	h->used = 0;
 	h->slots = 1;
 	assert_true(hand_counts(h));
-	facts.roles |= ROLE_WORKER;
+	facts.roles = ROLE_WORKER;
 	h->slots = 0;
 	hand_member(h, MEMBER_ALIVE, &facts);
 	assert_true(hand_counts(h));
