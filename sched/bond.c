@@ -129,7 +129,8 @@ static bool may_follow(const struct bond *b, struct fence fence, bool holds)
 	return epoch_cmp(fence.epoch, b->highest.epoch) >= 0;
 }
 
-bool bond_direct(struct bond *b, const struct peer *from, struct fence fence, bool holds)
+bool bond_direct(struct bond *b, const struct peer *from, struct fence fence, bool holds,
+		 struct peer *out)
 {
 	struct bond_peer *p;
 
@@ -144,10 +145,9 @@ bool bond_direct(struct bond *b, const struct peer *from, struct fence fence, bo
 	if (p == NULL)
 		return false;
 	p->alive = true;
-	if (!addr_is_none(from->addr) && addr_is_none(p->addr))
-		p->addr = from->addr;
-	b->tries =
-		0; /* asked once more, should it have been asked: it may not have directed then */
+	/* Asked once more, should it have been asked: it may not have directed then. But on the stream of before. */
+	*out = addr_is_none(p->addr) ? *from : (struct peer){.id = p->id, .addr = p->addr};
+	b->tries = 0;
 	return true;
 }
 

@@ -5,8 +5,9 @@
  * epoch not older than the highest seen, is obeyed. Between an ATTACH and its answer nothing may be taken from anybody,
  * or the inventory shown would miss it and the attempt could be begun elsewhere, too: so every ATTACH ends obedience,
  * and an answer that is older than what was taken since is answered with another ATTACH. A scheduler that does not
- * answer loses its stream before it is asked again. (Twice on one stream is safe: what it orders between the two was
- * not yet reported when it reads the second, and so it repeats the order.)
+ * answer loses its stream before it is asked again. A new director is asked at once, even if it was asked before, but
+ * always on our own stream to it: twice on one stream is safe, for what it orders between the two was not yet reported
+ * there when it reads the second, and so it repeats the order; on two streams the older question may come last.
  *
  * Invariants:
  *  1. At most one peer is obeyed; what it says under another fence than the one it was accepted with is refused.
@@ -61,8 +62,9 @@ void bond_init(struct bond *b, struct id self, bool scheduler, uint32_t lease_ms
 void bond_member(struct bond *b, const struct tell *t, uint64_t now_us);
 /* True when it was the director's stream that fell: nobody is obeyed now. */
 bool bond_link_down(struct bond *b, const struct peer *peer, uint64_t now_us);
-/* A new director spoke: true when it is to be asked now. It is obeyed by nobody until it answers. */
-bool bond_direct(struct bond *b, const struct peer *from, struct fence fence, bool holds);
+/* A new director spoke: true when `out` is to be asked now. Nobody is obeyed until it answers. */
+bool bond_direct(struct bond *b, const struct peer *from, struct fence fence, bool holds,
+		 struct peer *out);
 
 enum bond_verdict {
 	BOND_IGNORED, /* not asked, or older than what we know */

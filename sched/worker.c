@@ -246,12 +246,13 @@ static void attached(struct worker *w, const struct event *e, struct outbox *o)
 static void direct(struct worker *w, const struct event *e, struct outbox *o)
 {
 	struct direct d;
+	struct peer to;
 
 	if (direct_get(e->frame.body, &d) != OK ||
-	    !bond_direct(&w->bond, &e->frame.peer, d.fence, holds(w)))
+	    !bond_direct(&w->bond, &e->frame.peer, d.fence, holds(w), &to))
 		return;
 	if (keep_is_whole(w))
-		attach(w, &e->frame.peer, o);
+		attach(w, &to, o);
 	else
 		bond_loosen(&w->bond, w->now_us);
 }
