@@ -94,7 +94,7 @@ uint64_t raft_append(struct raft *r, enum entry_kind kind, struct bytes body)
 	struct entry e = {log_last(&r->log) + 1, raft_term(r), kind, body};
 
 	must(raft_leads(r));
-	must(entry_is_whole(kind, body));
+	must(entry_is_whole((uint8_t)kind, body));
 	put_entry(r, &e);
 	return e.index;
 }

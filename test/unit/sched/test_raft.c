@@ -357,6 +357,8 @@ static void a_log_that_was_copied_has_no_voice(void **state)
 
 	(void)state;
 	m.kind = MESSAGE_PREVOTED;
+	m.voted.granted = false;
+	m.voted.asked = 0;
 	world_inject(w, 1, 0, &m);
 	world_run(w, 5 * MS);
 	m = vote_wish(100);
