@@ -558,6 +558,11 @@ void work_member(struct director *d, const struct event *e, struct outbox *o)
 	if (!h)
 		return;
 	was = h->has_facts && h->member == MEMBER_ALIVE;
+	if (d->serving && e->tell.member.state == MEMBER_DEAD && h->member != MEMBER_DEAD &&
+	    !h->attached && h->used > 0) /* it never came to us: said once, when its node is dead */
+		outbox_log(o, LOG_LEVEL_INFO,
+			   "worker disconnected: id=%s name=%s jobs=%u why=\"its node failed\"",
+			   id_text(h->id).s, facts->name, h->used);
 	hand_member(h, e->tell.member.state, facts);
 	if (d->serving && (h->is_worker || h->registered) && h->member == MEMBER_ALIVE && !was &&
 	    !h->attached)
