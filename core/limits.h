@@ -164,7 +164,6 @@
 #define WAITERS_JOB_MAX  64u /* of one job: what one change may set off */
 #define PUT_OFF_MAX                                                                                \
 	4096u /* frames about a job that a batch in flight changes: more are dropped and come again */
-#define PUT_OFF_BYTES     (32u << 20)
 #define JOBS_SHEET_MAX    1000u /* rows of one listing: bounded by a frame */
 #define DIRECTOR_RETRY_MS 1000u /* pause after the store refused a batch */
 
