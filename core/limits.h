@@ -163,7 +163,7 @@
 #define WAITERS_MAX      16384u /* clients waiting for a job's end: beyond it one is told to ask again */
 #define WAITERS_JOB_MAX  64u /* of one job: what one change may set off */
 #define PUT_OFF_MAX                                                                                \
-	4096u /* frames about a job that a batch in flight changes: more are dropped and come again */
+	4096u /* cancels of jobs that a batch in flight changes: beyond it one is told to ask again */
 #define JOBS_SHEET_MAX    1000u /* rows of one listing: bounded by a frame */
 #define DIRECTOR_RETRY_MS 1000u /* pause after the store refused a batch */
 
