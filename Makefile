@@ -141,4 +141,36 @@ help:
 	@echo 'make fuzz T=60    every decoder, that many seconds each'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='
 
+# Units go to /lib: what looks after units in packages does not look into /usr/lib. As root and without DESTDIR the user
+# and group are made, too. What an operator may have changed is never overwritten, and data never removed.
+UNITS   := $(DESTDIR)/lib/systemd/system
+SHARE   := $(DESTDIR)$(PREFIX)/share
+HOMES   := $(DESTDIR)/var/lib/witan
+AS_ROOT := $(if $(DESTDIR),,$(filter 0,$(shell id -u)))
+MAN     := $(wildcard conf/man/*.1)
+WORDS   := $(wildcard conf/completion/witan)
+
+.PHONY: install uninstall
+install: all
+	$(Q)install -D -m 755 $(B)/witan $(DESTDIR)$(PREFIX)/bin/witan
+	$(Q)install -d $(UNITS) $(DESTDIR)/usr/lib/sysusers.d $(DESTDIR)/etc/witan $(HOMES)
+	$(Q)for role in scheduler worker; do \
+		sed 's|@PREFIX@|$(PREFIX)|' conf/systemd/$$role.service >$(UNITS)/$$role.service && \
+		chmod 644 $(UNITS)/$$role.service && install -d -m 750 $(HOMES)/$$role || exit 1; \
+	done
+	$(Q)install -m 644 conf/sysusers/witan.conf $(DESTDIR)/usr/lib/sysusers.d/witan.conf
+	$(Q)test -e $(DESTDIR)/etc/witan/witan.conf || \
+		install -m 640 conf/witan.conf $(DESTDIR)/etc/witan/witan.conf
+	$(if $(MAN),$(Q)install -D -m 644 -t $(SHARE)/man/man1 $(MAN))
+	$(if $(WORDS),$(Q)install -D -m 644 $(WORDS) $(SHARE)/bash-completion/completions/witan)
+	$(if $(AS_ROOT),$(Q)conf/sysusers/make-user)
+
+uninstall:
+	$(if $(AS_ROOT),$(Q)test ! -d /run/systemd/system || systemctl --quiet disable --now scheduler.service worker.service || true)
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/witan $(UNITS)/scheduler.service $(UNITS)/worker.service \
+		$(DESTDIR)/usr/lib/sysusers.d/witan.conf $(SHARE)/man/man1/witan.1 \
+		$(SHARE)/bash-completion/completions/witan
+	$(if $(AS_ROOT),$(Q)test ! -d /run/systemd/system || systemctl daemon-reload)
+	@echo 'kept: $(DESTDIR)/etc/witan, $(HOMES), user and group witan'
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
