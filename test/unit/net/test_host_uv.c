@@ -29,6 +29,7 @@ struct fake {
 	char socket[80];
 	char log[1024]; /* the last line */
 	bool refuse;    /* to open */
+	bool stands;    /* it said that it is ready */
 };
 
 static struct fake *the;
@@ -58,6 +59,9 @@ static void fake_step(void *self, const struct event *e, struct outbox *o)
 	assert_true(e->now_us >= f->last_now_us);
 	f->last_now_us = e->now_us;
 	f->wakes += e->kind == EVENT_WAKE;
+	if (!f->stands)
+		outbox_ready(o, "up");
+	f->stands = true;
 	f->script(f, e, o);
 }
 
