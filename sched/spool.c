@@ -340,6 +340,8 @@ static void read_one(void *with, const char *name)
 	}
 	if (err != OK)
 		fail(r, file.s, err);
+	else if (one->state == SPOOLED_ENDED)
+		one->repeat_us = 0; /* not yet heard: said as soon as somebody is obeyed */
 }
 
 /* A life before came first: the table is kept in the order of coming. */

@@ -57,6 +57,7 @@ struct spooled {
 	struct buffer err_tail;
 	char why[128];
 	/* the worker's, in memory only */
+	bool restarts; /* LOST, and asked for again: refused, so that another attempt begins */
 	bool lost; /* it ended by the lease or the keeper's end: LOST when that is on the disk */
 	bool unstarted; /* no keeper can have started it */
 	bool listed;    /* its keeper has just told of it */

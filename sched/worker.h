@@ -14,7 +14,8 @@
  *  4. Nothing starts without a lease that still runs, and the keeper knows that lease's end before it starts it.
  *  5. It attaches only after its keeper told all it holds, and after what the spool does not know of that was killed.
  *  6. What its keeper lost, and what was ended by the lease or with the keeper, is never started again: it is missing
- *     in the inventory, so that its on_lost decides, and a repeated order for it is answered with its end, code 137. */
+ *     in the inventory, so that its on_lost decides; a repeated order for it is refused when another attempt may begin, else
+ *     answered with its end, code 137. */
 #ifndef SCHED_WORKER_H
 #define SCHED_WORKER_H
 

@@ -34,8 +34,9 @@ static enum report_kind kind_of(const struct spooled *one)
 		return REPORT_STARTED;
 	case SPOOLED_ENDED:
 	case SPOOLED_KEPT:
-	case SPOOLED_LOST:
 		return REPORT_ENDED;
+	case SPOOLED_LOST:
+		return one->restarts ? REPORT_REFUSED : REPORT_ENDED;
 	case SPOOLED_REFUSED:
 		return REPORT_REFUSED;
 	}
@@ -120,6 +121,15 @@ static void take(struct worker *w, struct spooled *one, struct bytes packed, str
 	outbox_put(o, spool_name(one->attempt, "order").s, buffer_bytes(&w->scratch), one->token);
 }
 
+/* Where it stands; an end is said until it is heard, and not before the epoch it is said in is on the disk. */
+static void answer(struct worker *w, struct spooled *one, struct outbox *o)
+{
+	if (one->state >= SPOOLED_ENDED)
+		one->repeat_us = w->now_us;
+	else
+		run_report(w, one, o);
+}
+
 void run_order(struct worker *w, const struct event *e, struct outbox *o)
 {
 	struct order order;
@@ -131,7 +141,8 @@ void run_order(struct worker *w, const struct event *e, struct outbox *o)
 	}
 	struct spooled *one = spool_find(&w->spool, order.attempt);
 	if (one != NULL) { /* seen: it is told where that stands, and never begun again */
-		run_report(w, one, o);
+		one->restarts = order.on_lost == ON_LOST_RESTART;
+		answer(w, one, o);
 		return;
 	}
 	const char *why = refusal(w, &order);
@@ -159,7 +170,7 @@ void run_end(struct worker *w, const struct event *e, struct outbox *o)
 		return;
 	}
 	if (!run_holds_slot(one)) {
-		run_report(w, one, o);
+		answer(w, one, o);
 		return;
 	}
 	if (one->end_asked && end.force && !one->end_force)
@@ -202,6 +213,8 @@ void run_reported(struct worker *w, const struct event *e, struct outbox *o)
 		buffer_fini(&one->out_tail);
 		buffer_fini(&one->err_tail);
 		put_status(w, one, 0, o);
+	} else if (one->state > SPOOLED_ENDED) {
+		one->repeat_us = UINT64_MAX;
 	}
 }
 
@@ -353,7 +366,7 @@ static void advance(struct worker *w, struct spooled *one, uint64_t wall_us, str
 		keep_kill(w, one, o);
 	if (one->state == SPOOLED_CLOSING)
 		try_status(w, one, o);
-	if ((one->state == SPOOLED_ENDED || one->state == SPOOLED_REFUSED) && w->bond.obeys &&
+	if (one->state >= SPOOLED_ENDED && w->bond.obeys && worker_synced(w) &&
 	    w->now_us >= one->repeat_us) {
 		one->repeat_us = w->now_us + REPEAT_US;
 		run_report(w, one, o);
@@ -378,7 +391,7 @@ uint64_t run_deadline_us(const struct worker *w)
 		const struct spooled *one = w->spool.at[i];
 		uint64_t due = UINT64_MAX;
 
-		if ((one->state == SPOOLED_ENDED || one->state == SPOOLED_REFUSED) && w->bond.obeys)
+		if (one->state >= SPOOLED_ENDED && w->bond.obeys && worker_synced(w))
 			due = one->repeat_us;
 		else if ((one->state == SPOOLED_TAKEN || one->state == SPOOLED_CLOSING) &&
 			 one->retry_us > w->now_us)

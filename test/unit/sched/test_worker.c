@@ -795,9 +795,15 @@ static void what_the_keeper_lost_is_not_in_the_inventory_and_never_starts_again(
 	say_lease(w, anna, 4);
 	say_order(w, anna, 4, 1);
 	assert_int_equal(w->spawns, 1);
-	assert_int_equal(reported_kind(w, 1, &r), REPORT_ENDED);
-	assert_int_equal(r.code, 137);
+	assert_int_equal(reported_kind(w, 1, &r), REPORT_REFUSED);
 	assert_string_equal(r.why, "lost with the keeper");
+	forget_posts(w);
+	pass(w, 3 * SECOND);
+	assert_int_equal(reported_kind(w, 1, &r), REPORT_REFUSED);
+	say_reported(w, anna, 4, 1);
+	forget_posts(w);
+	pass(w, SECOND);
+	assert_int_equal(reported_kind(w, 1, &r), -1);
 	world_end(w);
 }
 
@@ -960,9 +966,24 @@ static void the_end_of_the_lease_ends_what_may_restart(void **state)
 	assert_int_equal(last_attach(w).count, 0);
 	say_order(w, anna, 4, 1);
 	assert_int_equal(w->spawns, 1);
+	assert_int_equal(reported_kind(w, 1, &r), REPORT_REFUSED);
+	assert_string_equal(r.why, "lease");
+	/* by a new director, whose epoch is not yet on the disk: said when it is, and its end when it may not restart */
+	say_direct(w, anna, 5);
+	w->disk_holds = true;
+	say_attached(w, anna, 5);
+	forget_posts(w);
+	SAY(w, anna, FRAME_ORDER, order_put,
+	    &(struct order){.fence = fence_of(5),
+			    .attempt = job(1),
+			    .on_lost = ON_LOST_FAIL,
+			    .command = BYTES("\x91\xa4true"),
+			    .env = BYTES("\x90")});
+	assert_int_equal(reported_kind(w, 1, &r), -1);
+	release_disk(w);
 	assert_int_equal(reported_kind(w, 1, &r), REPORT_ENDED);
 	assert_int_equal(r.code, 137);
-	assert_string_equal(r.why, "lease");
+	assert_int_equal(w->spawns, 1);
 	world_end(w);
 }
 
