@@ -23,24 +23,15 @@
 #include "sched/store.h"
 #include "sched/store/crc.h"
 #include "sched/store/inside.h"
+#include "test/unit/sched/store_shelf.h"
 
-enum { NODES_MAX = 7, FILES_MAX = 64, SECTOR = 512, INDEX_MAX = 100000, TERMS_MAX = 5000 };
+enum { NODES_MAX = 7, INDEX_MAX = 100000, TERMS_MAX = 5000 };
 #define MS 1000ull
-
-struct wfile {
-	char name[64];
-	uint8_t *cache; /* what a read shows */
-	uint8_t *safe;  /* what survives the power */
-	uint8_t *dirty; /* one flag for each sector */
-	size_t len, safe_len, room;
-	bool on_disk; /* its name is durable */
-	bool removed; /* not yet for good */
-};
 
 struct wnode {
 	struct id id;
 	struct store *store; /* NULL: down */
-	struct wfile file[FILES_MAX];
+	struct shelf shelf;
 	uint32_t life;
 	uint64_t wake_us;
 	uint64_t down_us; /* since when; 0: up */
@@ -102,6 +93,7 @@ struct world {
 	uint64_t fenced; /* token of the last fence answered */
 	enum err fenced_err, committed_err;
 	bool (*drop)(struct world *w, uint32_t from, uint32_t to, const struct message *m);
+	bool wiped; /* a disk was lost */
 	bool apart; /* several stores, and each is right */
 	bool quiet; /* a breach is counted, not asserted: for mutations */
 	const char *breach;
@@ -116,152 +108,6 @@ static inline void world_breach(struct world *w, const char *what)
 				    (unsigned long long)w->seed, (unsigned long long)w->steps,
 				    (unsigned long long)(w->now / 1000), what);
 	}
-}
-
-/* ---- the disk ---- */
-
-static inline struct wfile *disk_find(struct wnode *n, const char *name, bool make)
-{
-	struct wfile *spare = NULL;
-
-	for (int i = 0; i < FILES_MAX; i++) {
-		struct wfile *f = &n->file[i];
-
-		if (f->name[0] != '\0' && !f->removed && strcmp(f->name, name) == 0)
-			return f;
-		if (f->name[0] == '\0' && spare == NULL)
-			spare = f;
-	}
-	if (!make)
-		return NULL;
-	for (int i = 0; i < FILES_MAX && spare == NULL; i++)
-		if (n->file[i].removed)
-			spare = &n->file[i];
-	for (int i = 0; i < FILES_MAX && spare == NULL && getenv("WORLD_LOG"); i++)
-		printf("%s %zu\n", n->file[i].name, n->file[i].len);
-	assert_non_null(spare);
-	free(spare->cache);
-	free(spare->safe);
-	free(spare->dirty);
-	memset(spare, 0, sizeof(*spare));
-	snprintf(spare->name, sizeof(spare->name), "%s", name);
-	return spare;
-}
-
-static inline void disk_room(struct wfile *f, size_t len)
-{
-	size_t room = f->room == 0 ? 8192 : f->room;
-
-	while (room < len)
-		room *= 2;
-	if (room == f->room)
-		return;
-	f->cache = realloc(f->cache, room);
-	f->safe = realloc(f->safe, room);
-	f->dirty = realloc(f->dirty, room / SECTOR);
-	memset(f->cache + f->room, 0, room - f->room);
-	memset(f->safe + f->room, 0, room - f->room);
-	memset(f->dirty + f->room / SECTOR, 0, (room - f->room) / SECTOR);
-	f->room = room;
-}
-
-static inline void disk_write(struct wfile *f, uint64_t at, struct bytes body)
-{
-	size_t end = (size_t)at + body.len;
-
-	disk_room(f, end + 1);
-	memcpy(f->cache + at, body.at, body.len);
-	if (end > f->len)
-		f->len = end;
-	for (size_t s = (size_t)at / SECTOR; s * SECTOR < end; s++)
-		f->dirty[s] = 1;
-}
-
-static inline void disk_sync(struct wfile *f)
-{
-	for (size_t s = 0; s * SECTOR < f->len; s++) {
-		if (f->dirty[s])
-			memcpy(f->safe + s * SECTOR, f->cache + s * SECTOR, SECTOR);
-		f->dirty[s] = 0;
-	}
-	f->safe_len = f->len;
-	f->on_disk = true;
-}
-
-static inline void disk_clear(struct wfile *f)
-{
-	free(f->cache);
-	free(f->safe);
-	free(f->dirty);
-	memset(f, 0, sizeof(*f));
-}
-
-/* The power goes: what was not synced is there or not, sector by sector. */
-static inline void disk_crash(struct world *w, struct wnode *n)
-{
-	for (int i = 0; i < FILES_MAX; i++) {
-		struct wfile *f = &n->file[i];
-
-		if (f->name[0] == '\0')
-			continue;
-		if (f->removed) {
-			bool again = f->on_disk && rng_below(&w->rng, 4) == 0;
-
-			for (int k = 0; k < FILES_MAX && again; k++)
-				if (k != i && strcmp(n->file[k].name, f->name) == 0)
-					again = false;
-			if (!again) {
-				disk_clear(f);
-				continue;
-			}
-			f->removed = false;
-		}
-		if (!f->on_disk && rng_below(&w->rng, 3) == 0) {
-			disk_clear(f);
-			continue;
-		}
-		if (rng_below(&w->rng, 2) == 0 && f->len > f->safe_len)
-			f->len = f->safe_len + (size_t)rng_below(&w->rng, f->len - f->safe_len + 1);
-		for (size_t s = 0; s * SECTOR < f->room; s++) {
-			if (f->dirty[s] && rng_below(&w->rng, 2) == 0)
-				memcpy(f->cache + s * SECTOR, f->safe + s * SECTOR, SECTOR);
-			f->dirty[s] = 0;
-		}
-		if (f->room > f->len)
-			memset(f->cache + f->len, 0, f->room - f->len);
-		memcpy(f->safe, f->cache, f->room);
-		f->safe_len = f->len;
-		f->on_disk = true;
-	}
-}
-
-static enum err world_read(void *self, const char *name, struct buffer *out)
-{
-	struct wfile *f = disk_find(self, name, false);
-
-	return f == NULL ? ERR_NOT_FOUND : buffer_add(out, bytes_of(f->cache, f->len));
-}
-
-static int world_by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static enum err world_list(void *self, const char *directory,
-			   void (*each)(void *with, const char *name), void *with)
-{
-	struct wnode *n = self;
-	const char *names[FILES_MAX];
-	size_t count = 0, len = strlen(directory);
-
-	for (int i = 0; i < FILES_MAX; i++)
-		if (!n->file[i].removed && strncmp(n->file[i].name, directory, len) == 0 &&
-		    n->file[i].name[len] == '/')
-			names[count++] = n->file[i].name + len + 1;
-	qsort(names, count, sizeof(names[0]), world_by_name);
-	for (size_t i = 0; i < count; i++)
-		each(with, names[i]);
-	return OK;
 }
 
 /* ---- the queue ---- */
@@ -489,15 +335,15 @@ static inline void do_disk(struct world *w, uint32_t at, const struct effect *e)
 {
 	struct wnode *n = &w->node[at];
 	struct wevent v = {.kind = W_DISK, .to = at, .life = n->life, .token = e->disk.token};
-	struct wfile *f =
-		disk_find(n, e->disk.file, e->kind == EFFECT_APPEND || e->kind == EFFECT_PUT);
+	struct wfile *f = shelf_find(&n->shelf, e->disk.file,
+				     e->kind == EFFECT_APPEND || e->kind == EFFECT_PUT);
 
 	snprintf(v.name, sizeof(v.name), "%s", e->disk.file);
 	v.at = w->now + rng_between(&w->rng, w->sync_min, w->sync_max);
 	switch ((int)e->kind) {
 	case EFFECT_APPEND:
 		if (!n->full)
-			disk_write(f, e->disk.at, e->disk.body);
+			shelf_write(f, e->disk.at, e->disk.body);
 		return;
 	case EFFECT_SYNC:
 		v.offset = 1;
@@ -506,8 +352,8 @@ static inline void do_disk(struct world *w, uint32_t at, const struct effect *e)
 		break;
 	case EFFECT_PUT:
 		f->len = 0;
-		disk_write(f, 0, e->disk.body);
-		disk_sync(f);
+		shelf_write(f, 0, e->disk.body);
+		shelf_sync(f);
 		break;
 	case EFFECT_CUT:
 		assert_non_null(f);
@@ -667,7 +513,7 @@ static inline bool world_start(struct world *w, uint32_t at, char why[200])
 {
 	struct wnode *n = &w->node[at];
 	struct store_config cfg = w->base;
-	struct disk disk = {n, world_read, world_list};
+	struct disk disk = {&n->shelf, shelf_read, shelf_list};
 
 	assert_null(n->store);
 	cfg.self = n->id;
@@ -718,15 +564,15 @@ static inline void world_kill(struct world *w, uint32_t at)
 	n->store = NULL;
 	n->serving = false;
 	n->down_us = w->now;
-	disk_crash(w, n);
+	shelf_crash(&n->shelf, &w->rng);
 }
 
 static inline void world_wipe(struct world *w, uint32_t at)
 {
 	world_kill(w, at);
 	for (int i = 0; i < FILES_MAX; i++)
-		if (strcmp(w->node[at].file[i].name, "store-born") != 0)
-			disk_clear(&w->node[at].file[i]);
+		if (strcmp(w->node[at].shelf.file[i].name, "store-born") != 0)
+			shelf_clear(&w->node[at].shelf.file[i]);
 	w->node[at].wiped = true;
 }
 
@@ -752,10 +598,10 @@ static inline void world_deliver(struct world *w, struct wevent *v)
 		e.read.body = bytes_of(v->body, v->len);
 	} else {
 		if (v->offset == 1 && v->err == OK) {
-			struct wfile *f = disk_find(n, v->name, false);
+			struct wfile *f = shelf_find(&n->shelf, v->name, false);
 
 			if (f != NULL)
-				disk_sync(f);
+				shelf_sync(f);
 		}
 		e.kind = EVENT_DISK;
 		e.disk.token = v->token;
@@ -931,7 +777,7 @@ static inline void world_close(struct world *w)
 		store_close(w->node[i].store);
 		free(w->node[i].logs);
 		for (int k = 0; k < FILES_MAX; k++)
-			disk_clear(&w->node[i].file[k]);
+			shelf_clear(&w->node[i].shelf.file[k]);
 	}
 	while (w->queued > 0) {
 		struct wevent *v = world_take(w);

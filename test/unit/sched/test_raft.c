@@ -20,12 +20,51 @@ static void cut_some(struct world *w)
 				w->cut[i][k] = false;
 }
 
+/* Everybody's link to a node breaks, and some doubt it: perhaps wrongly. */
+static void accuse(struct world *w, uint32_t of)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		struct event e = {.kind = EVENT_LINK};
+
+		if (i == of || w->node[i].store == NULL)
+			continue;
+		e.link.peer.id = w->node[of].id;
+		e.link.purpose = PURPOSE_STORE;
+		e.link.broken = true;
+		world_step(w, i, &e);
+		if (w->node[of].store != NULL)
+			world_tell_member(w, i, of,
+					  rng_below(&w->rng, 2) == 0 ? MEMBER_SUSPECT
+								     : MEMBER_ALIVE);
+	}
+}
+
+/* A disk is lost for good: once in a life, and only of three voters that are all well. */
+static void wipe_one(struct world *w, uint32_t at)
+{
+	uint32_t leader = world_server(w);
+
+	if (leader == NODES_MAX || w->wiped || w->node[at].store == NULL)
+		return;
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->node[i].store == NULL || w->node[i].full ||
+		    voters_count(&w->node[i].store->raft.voters) != 3)
+			return;
+	for (uint32_t i = 0; i < w->node[leader].store->raft.follower_count; i++)
+		if (w->node[leader].store->raft.followers[i].match <
+		    w->node[leader].store->raft.voters_index)
+			return;
+	w->wiped = true;
+	world_wipe(w, at);
+	world_up(w, at);
+}
+
 static void fault(struct world *w)
 {
 	uint32_t at = (uint32_t)rng_below(&w->rng, w->count);
 	uint32_t leader = world_server(w);
 
-	switch (rng_below(&w->rng, 18)) {
+	switch (rng_below(&w->rng, 20)) {
 	case 0:
 	case 1:
 		world_kill(w, at);
@@ -68,6 +107,12 @@ static void fault(struct world *w)
 			world_kill(w, i);
 			world_up(w, i);
 		}
+		break;
+	case 12:
+		accuse(w, at);
+		break;
+	case 13:
+		wipe_one(w, at);
 		break;
 	default:
 		world_up(w, at);
@@ -136,13 +181,16 @@ static void check_alive(struct world *w)
 	}
 }
 
-static const char *live(uint64_t seed, bool quiet, uint64_t *acked, uint64_t *steps)
+struct lives {
+	uint64_t acked, unknown, steps, wiped, snapshots;
+};
+
+static const char *live(uint64_t seed, struct lives *sum)
 {
 	struct world *w = some_world(seed);
 	uint64_t until, often = 3 + seed % 2 * 6;
 	const char *breach;
 
-	w->quiet = quiet;
 	for (uint32_t i = 0; i < w->count; i++) {
 		world_up(w, i);
 		world_run(w, rng_below(&w->rng, 500) * MS);
@@ -162,8 +210,12 @@ static const char *live(uint64_t seed, bool quiet, uint64_t *acked, uint64_t *st
 	world_run(w, CALM_MS * MS);
 	if (w->breach == NULL)
 		check_alive(w);
-	*acked += w->acked;
-	*steps += w->steps;
+	sum->acked += w->acked;
+	sum->unknown += w->unknown;
+	sum->steps += w->steps;
+	sum->wiped += w->wiped;
+	for (uint32_t i = 0; i < w->count; i++)
+		sum->snapshots += world_said(&w->node[i], "snapshot installed");
 	breach = w->breach;
 	world_close(w);
 	return breach;
@@ -174,17 +226,19 @@ static void no_seed_breaks_an_invariant(void **state)
 	const char *one = getenv("SEED"), *many = getenv("SEEDS");
 	uint64_t from = one == NULL ? 1 : strtoull(one, NULL, 10);
 	uint64_t count = one != NULL ? 1 : many != NULL ? strtoull(many, NULL, 10) : SEEDS;
-	uint64_t acked = 0, steps = 0;
+	struct lives sum = {0};
 	uint32_t bad = 0;
 
 	(void)state;
 	for (uint64_t seed = from; seed < from + count; seed++)
-		if (live(seed, false, &acked, &steps) != NULL)
+		if (live(seed, &sum) != NULL)
 			bad++;
-	print_message("figure store.unit.seeds %llu\nfigure store.unit.acked %llu\n"
-		      "figure store.unit.steps %llu\n",
-		      (unsigned long long)count, (unsigned long long)acked,
-		      (unsigned long long)steps);
+	print_message("figure store.unit.lives %llu\nfigure store.unit.steps %llu\n"
+		      "figure store.unit.acknowledged %llu\nfigure store.unit.unknown %llu\n"
+		      "figure store.unit.disks_lost %llu\nfigure store.unit.snapshots %llu\n",
+		      (unsigned long long)count, (unsigned long long)sum.steps,
+		      (unsigned long long)sum.acked, (unsigned long long)sum.unknown,
+		      (unsigned long long)sum.wiped, (unsigned long long)sum.snapshots);
 	assert_int_equal(bad, 0);
 }
 

@@ -150,7 +150,7 @@ static void a_damaged_log_stops_the_start_and_names_the_file(void **state)
 	world_run(w, 1000 * MS);
 	commit_many(w, 0, 20);
 	world_kill(w, 0);
-	f = disk_find(&w->node[0], "store/wal-00000001", false);
+	f = shelf_find(&w->node[0].shelf, "store/wal-00000001", false);
 	assert_non_null(f);
 	f->cache[f->len / 2] ^= 1;
 	assert_false(world_start(w, 0, why));
@@ -257,7 +257,7 @@ static void a_worker_is_drafted_as_witness_and_sees_only_sealed_bytes(void **sta
 	assert_int_equal(kv_count(store_map(w->node[witness].store)), 0);
 	assert_true(log_last(&w->node[witness].store->raft.log) > 100);
 	for (int i = 0; i < FILES_MAX; i++) {
-		const struct wfile *f = &w->node[witness].file[i];
+		const struct wfile *f = &w->node[witness].shelf.file[i];
 
 		if (f->len > 0)
 			assert_null(memmem(f->cache, f->len, "of this long life", 17));

@@ -1,0 +1,179 @@
+/* A node's disk in a small world: what a read shows, and what survives when the power goes. */
+#ifndef TEST_STORE_SHELF_H
+#define TEST_STORE_SHELF_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/bytes.h"
+#include "core/rng.h"
+
+enum { FILES_MAX = 64, SECTOR = 512 };
+
+struct wfile {
+	char name[64];
+	uint8_t *cache; /* what a read shows */
+	uint8_t *safe;  /* what survives the power */
+	uint8_t *dirty; /* one flag for each sector */
+	size_t len, safe_len, room;
+	bool on_disk; /* its name is durable */
+	bool removed; /* not yet for good */
+};
+
+struct shelf {
+	struct wfile file[FILES_MAX];
+};
+
+static inline struct wfile *shelf_find(struct shelf *n, const char *name, bool make)
+{
+	struct wfile *spare = NULL;
+
+	for (int i = 0; i < FILES_MAX; i++) {
+		struct wfile *f = &n->file[i];
+
+		if (f->name[0] != '\0' && !f->removed && strcmp(f->name, name) == 0)
+			return f;
+		if (f->name[0] == '\0' && spare == NULL)
+			spare = f;
+	}
+	if (!make)
+		return NULL;
+	for (int i = 0; i < FILES_MAX && spare == NULL; i++)
+		if (n->file[i].removed)
+			spare = &n->file[i];
+	for (int i = 0; i < FILES_MAX && spare == NULL && getenv("WORLD_LOG"); i++)
+		printf("%s %zu\n", n->file[i].name, n->file[i].len);
+	assert_non_null(spare);
+	free(spare->cache);
+	free(spare->safe);
+	free(spare->dirty);
+	memset(spare, 0, sizeof(*spare));
+	snprintf(spare->name, sizeof(spare->name), "%s", name);
+	return spare;
+}
+
+static inline void shelf_room(struct wfile *f, size_t len)
+{
+	size_t room = f->room == 0 ? 8192 : f->room;
+
+	while (room < len)
+		room *= 2;
+	if (room == f->room)
+		return;
+	f->cache = realloc(f->cache, room);
+	f->safe = realloc(f->safe, room);
+	f->dirty = realloc(f->dirty, room / SECTOR);
+	memset(f->cache + f->room, 0, room - f->room);
+	memset(f->safe + f->room, 0, room - f->room);
+	memset(f->dirty + f->room / SECTOR, 0, (room - f->room) / SECTOR);
+	f->room = room;
+}
+
+static inline void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
+{
+	size_t end = (size_t)at + body.len;
+
+	shelf_room(f, end + 1);
+	memcpy(f->cache + at, body.at, body.len);
+	if (end > f->len)
+		f->len = end;
+	for (size_t s = (size_t)at / SECTOR; s * SECTOR < end; s++)
+		f->dirty[s] = 1;
+}
+
+static inline void shelf_sync(struct wfile *f)
+{
+	for (size_t s = 0; s * SECTOR < f->len; s++) {
+		if (f->dirty[s])
+			memcpy(f->safe + s * SECTOR, f->cache + s * SECTOR, SECTOR);
+		f->dirty[s] = 0;
+	}
+	f->safe_len = f->len;
+	f->on_disk = true;
+}
+
+static inline void shelf_clear(struct wfile *f)
+{
+	free(f->cache);
+	free(f->safe);
+	free(f->dirty);
+	memset(f, 0, sizeof(*f));
+}
+
+/* The power goes: what was not synced is there or not, sector by sector. */
+static inline void shelf_crash(struct shelf *n, struct rng *rng)
+{
+	for (int i = 0; i < FILES_MAX; i++) {
+		struct wfile *f = &n->file[i];
+
+		if (f->name[0] == '\0')
+			continue;
+		if (f->removed) {
+			bool again = f->on_disk && rng_below(rng, 4) == 0;
+
+			for (int k = 0; k < FILES_MAX && again; k++)
+				if (k != i && strcmp(n->file[k].name, f->name) == 0)
+					again = false;
+			if (!again) {
+				shelf_clear(f);
+				continue;
+			}
+			f->removed = false;
+		}
+		if (!f->on_disk && rng_below(rng, 3) == 0) {
+			shelf_clear(f);
+			continue;
+		}
+		if (rng_below(rng, 2) == 0 && f->len > f->safe_len)
+			f->len = f->safe_len + (size_t)rng_below(rng, f->len - f->safe_len + 1);
+		for (size_t s = 0; s * SECTOR < f->room; s++) {
+			if (f->dirty[s] && rng_below(rng, 2) == 0)
+				memcpy(f->cache + s * SECTOR, f->safe + s * SECTOR, SECTOR);
+			f->dirty[s] = 0;
+		}
+		if (f->room > f->len)
+			memset(f->cache + f->len, 0, f->room - f->len);
+		if (f->room > 0)
+			memcpy(f->safe, f->cache, f->room);
+		f->safe_len = f->len;
+		f->on_disk = true;
+	}
+}
+
+static inline enum err shelf_read(void *self, const char *name, struct buffer *out)
+{
+	struct wfile *f = shelf_find(self, name, false);
+
+	return f == NULL ? ERR_NOT_FOUND : buffer_add(out, bytes_of(f->cache, f->len));
+}
+
+static inline int shelf_by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static inline enum err shelf_list(void *self, const char *directory,
+				  void (*each)(void *with, const char *name), void *with)
+{
+	struct shelf *n = self;
+	const char *names[FILES_MAX];
+	size_t count = 0, len = strlen(directory);
+
+	for (int i = 0; i < FILES_MAX; i++)
+		if (!n->file[i].removed && strncmp(n->file[i].name, directory, len) == 0 &&
+		    n->file[i].name[len] == '/')
+			names[count++] = n->file[i].name + len + 1;
+	qsort(names, count, sizeof(names[0]), shelf_by_name);
+	for (size_t i = 0; i < count; i++)
+		each(with, names[i]);
+	return OK;
+}
+
+#endif
