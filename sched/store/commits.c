@@ -254,6 +254,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	if (!s->awake)
 		return;
 	t.lead.epoch = epoch_now(s);
+	t.lead.store = s->wal.store;
 	t.lead.who = director(s);
 	t.lead.self = raft_leads(&s->raft) && store_is_scheduler(s);
 	t.lead.serving = commits_serves(s);
