@@ -13,6 +13,7 @@
 
 #include "core/limits.h"
 #include "core/must.h"
+#include "sched/cgroup_uv.h"
 #include "sched/launch_uv.h"
 #include "sched/processes_uv.h"
 
@@ -108,22 +109,6 @@ void children_spawn(struct children *c, const struct spawn *spawn, struct event 
 
 /* --- ending --- */
 
-static void kill_cgroup(const char *cgroup)
-{
-	char path[KEEPER_TEXT_MAX + 16];
-
-	if (cgroup[0] == '\0')
-		return;
-	snprintf(path, sizeof(path), "%s/cgroup.kill", cgroup);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, "1", 1) < 0) {
-		/* gone with its last process: nothing is left to kill */
-	}
-	close(fd);
-}
-
 static struct child *find(struct children *c, int32_t pid)
 {
 	struct child *child = c->first;
@@ -141,7 +126,7 @@ void children_kill(struct children *c, int32_t pid, int signal)
 	if (child == NULL)
 		return;
 	if (signal == SIGKILL)
-		kill_cgroup(child->cgroup);
+		cgroup_kill(child->cgroup);
 	kill(-pid, signal);
 	processes_init(&all);
 	processes_mark(&all, pid);
@@ -248,7 +233,7 @@ bool children_reap(struct children *c, uint64_t now_us, struct event *out)
 
 		if (child != NULL) {
 			kill(-child->pid, SIGKILL);
-			kill_cgroup(child->cgroup);
+			cgroup_kill(child->cgroup);
 		}
 		if (waitpid(info.si_pid, &status, 0) != info.si_pid)
 			return false;
@@ -302,7 +287,7 @@ static void clear_cgroups(const char *cgroup)
 			continue;
 		int len = snprintf(path, sizeof(path), "%s/%s", cgroup, entry->d_name);
 		if (len > 0 && (size_t)len < sizeof(path))
-			kill_cgroup(path);
+			cgroup_kill(path);
 	}
 	if (directory != NULL)
 		closedir(directory);

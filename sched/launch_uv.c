@@ -21,6 +21,7 @@
 
 #include "core/limits.h"
 #include "core/must.h"
+#include "sched/cgroup_uv.h"
 
 #define GROUPS_MAX     64
 #define CANDIDATES     64u /* places of PATH that are tried */
@@ -240,14 +241,6 @@ static bool make_directory(const struct plan *p)
 	       chown(s->directory, p->user->uid, p->user->gid) == 0;
 }
 
-/* One group per slot, used again by the next attempt in it; -1 and errno when there is none. */
-static int open_cgroup(const char *path)
-{
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return -1;
-	return open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-}
-
 static bool prepare(struct plan *p)
 {
 	find_candidates(p);
@@ -258,7 +251,7 @@ static bool prepare(struct plan *p)
 	if (p->err_fd < 0)
 		return false;
 	if (p->spawn->cgroup[0] != '\0')
-		p->cgroup_fd = open_cgroup(p->spawn->cgroup);
+		p->cgroup_fd = cgroup_open(p->spawn->cgroup);
 	return p->spawn->cgroup[0] == '\0' || p->cgroup_fd >= 0;
 }
 
