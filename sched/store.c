@@ -11,6 +11,7 @@
 #include "sched/store/inside.h"
 
 #define RETRY_FULL_US 1000000u
+#define LATE_US       10000000u
 
 bool store_is_scheduler(const struct store *s)
 {
@@ -163,18 +164,21 @@ static bool is_true_start(struct store *s, const struct message *m, struct outbo
 	if (known == NULL) {
 		if (s->start_count == 2 * STORE_REPLICAS_MAX)
 			s->start_count = 0; /* all are learnt again */
-		s->starts[s->start_count++] = (struct start){m->from, m->boot, m->nonce, false};
+		s->starts[s->start_count++] =
+			(struct start){m->from, m->boot, m->nonce, s->now_us, false};
 		return true;
 	}
 	if (m->boot > known->boot) {
 		known->boot = m->boot;
 		known->nonce = m->nonce;
+		known->since_us = s->now_us;
 		return true;
 	}
 	if (m->boot == known->boot && m->nonce == known->nonce)
 		return true;
-	/* A late message of an earlier start is no news; the same count from two starts is. */
-	if (m->boot == known->boot && !known->copied) {
+	/* A late message of an earlier start is no news; the same count from two starts is, and so is an earlier start
+	 * that speaks long after. */
+	if ((m->boot == known->boot || known->since_us + LATE_US < s->now_us) && !known->copied) {
 		known->copied = true;
 		outbox_log(o, LOG_LEVEL_ERROR,
 			   "log copied or restored: voter=%s boot=%" PRIu64

@@ -178,7 +178,7 @@ static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
 	if (e->kind != ENTRY_BATCH || !store_is_scheduler(s))
 		return OK;
 	buffer_clear(&s->plain);
-	err = seal_get(s->cfg.keyring->store_key, &at, e->body, &s->plain);
+	err = wrap_get(s->cfg.keyring->store_key, &at, e->body, &s->plain);
 	if (err == OK)
 		err = batch_apply(buffer_bytes(&s->plain), s->kv);
 	if (err != OK)

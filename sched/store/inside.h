@@ -6,8 +6,8 @@
 #include "sched/store.h"
 #include "sched/store/raft.h"
 #include "sched/store/roster.h"
-#include "sched/store/seal.h"
 #include "sched/store/snapshot.h"
+#include "sched/store/wrap.h"
 
 /* What a disk or read token is about; the count above it tells an old answer from a new one. */
 enum errand {
@@ -46,6 +46,7 @@ struct start {
 	struct id voter;
 	uint64_t boot;
 	uint64_t nonce;
+	uint64_t since_us;
 	bool copied; /* was said aloud */
 };
 

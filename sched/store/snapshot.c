@@ -6,7 +6,7 @@
 
 #include "core/must.h"
 #include "sched/store/crc.h"
-#include "sched/store/seal.h"
+#include "sched/store/wrap.h"
 
 enum { HEAD = 1, PIECE = 2, END = 3, RECORD_LEN = 9, HEAD_LEN = 52, VERSION = 1 };
 enum { ROW_LEN = 8, PLAIN_MAX = BATCH_MAX + SNAPSHOT_PIECE_MAX, RECORD_MAX = PLAIN_MAX + 64 };
@@ -215,7 +215,7 @@ static enum err take_piece(struct snapshot_reader *r, struct bytes sealed)
 	if (r->key == NULL)
 		return OK;
 	buffer_init(&plain, RECORD_MAX);
-	err = seal_get(r->key, &at, sealed, &plain);
+	err = wrap_get(r->key, &at, sealed, &plain);
 	if (err == OK)
 		err = take_rows(r->kv, buffer_bytes(&plain));
 	buffer_fini(&plain);

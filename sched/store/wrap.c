@@ -1,4 +1,4 @@
-#include "sched/store/seal.h"
+#include "sched/store/wrap.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { NONCE_LEN = 24, TAG_LEN = 16, PLACE_LEN = 14 + 16 + 4 * 8 };
 
-_Static_assert(NONCE_LEN + TAG_LEN == STORE_SEAL_OVERHEAD, "what sealing adds");
+_Static_assert(NONCE_LEN + TAG_LEN == WRAP_OVERHEAD, "what sealing adds");
 
 static void put_place(const struct wrap_place *at, uint8_t out[PLACE_LEN])
 {
@@ -26,7 +26,7 @@ enum err wrap_put(const uint8_t key[32], const struct wrap_place *at, struct byt
 	uint8_t place[PLACE_LEN], nonce[NONCE_LEN];
 	crypto_generichash_state hash;
 	unsigned long long len;
-	uint8_t *room = buffer_room(out, plain.len + STORE_SEAL_OVERHEAD);
+	uint8_t *room = buffer_room(out, plain.len + WRAP_OVERHEAD);
 
 	if (room == NULL)
 		return ERR_FULL;
@@ -39,20 +39,20 @@ enum err wrap_put(const uint8_t key[32], const struct wrap_place *at, struct byt
 	crypto_aead_xchacha20poly1305_ietf_encrypt(room + NONCE_LEN, &len, plain.at, plain.len,
 						   place, sizeof(place), NULL, nonce, key);
 	must(len == plain.len + TAG_LEN);
-	out->len += plain.len + STORE_SEAL_OVERHEAD;
+	out->len += plain.len + WRAP_OVERHEAD;
 	return OK;
 }
 
-enum err seal_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
+enum err wrap_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
 		  struct buffer *out)
 {
 	uint8_t place[PLACE_LEN];
 	unsigned long long len;
 	uint8_t *room;
 
-	if (sealed.len < STORE_SEAL_OVERHEAD)
+	if (sealed.len < WRAP_OVERHEAD)
 		return ERR_SHORT;
-	room = buffer_room(out, sealed.len - STORE_SEAL_OVERHEAD + 1);
+	room = buffer_room(out, sealed.len - WRAP_OVERHEAD + 1);
 	if (room == NULL)
 		return ERR_FULL;
 	put_place(at, place);
@@ -60,7 +60,7 @@ enum err seal_get(const uint8_t key[32], const struct wrap_place *at, struct byt
 						       sealed.len - NONCE_LEN, place, sizeof(place),
 						       sealed.at, key) != 0)
 		return ERR_FORGED;
-	must(len == sealed.len - STORE_SEAL_OVERHEAD);
-	out->len += sealed.len - STORE_SEAL_OVERHEAD;
+	must(len == sealed.len - WRAP_OVERHEAD);
+	out->len += sealed.len - WRAP_OVERHEAD;
 	return OK;
 }

@@ -3,13 +3,13 @@
  *
  * Sealed: nonce 24 | XChaCha20-Poly1305. The nonce is a keyed hash of the place and the content: no counter and no
  * randomness to lose, and two different contents never share one. */
-#ifndef SCHED_STORE_SEAL_H
-#define SCHED_STORE_SEAL_H
+#ifndef SCHED_STORE_WRAP_H
+#define SCHED_STORE_WRAP_H
 
 #include "core/bytes.h"
 #include "core/id.h"
 
-#define STORE_SEAL_OVERHEAD 40u
+#define WRAP_OVERHEAD 40u
 
 struct wrap_place {
 	struct id store;
@@ -22,7 +22,7 @@ struct wrap_place {
 MUST_USE enum err wrap_put(const uint8_t key[32], const struct wrap_place *at, struct bytes plain,
 			   struct buffer *out);
 /* ERR_FORGED: another key, another place, or touched. */
-MUST_USE enum err seal_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
+MUST_USE enum err wrap_get(const uint8_t key[32], const struct wrap_place *at, struct bytes sealed,
 			   struct buffer *out);
 
 #endif
