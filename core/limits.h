@@ -110,8 +110,7 @@
 	256u /* members the store knows by address: all schedulers, and a choice of witnesses */
 #define WAL_FILE_MAX                                                                               \
 	(8u << 20) /* set aside at once; a rotten one costs this much to look through */
-#define WAL_RUN_MAX                                                                                \
-	(2u << 20) /* bytes made durable by one sync: bounds how long a commit waits for others */
+#define WAL_RUN_MAX (16u << 20) /* bytes gathered while the disk writes: beyond it commits are refused */
 #define WAL_FILES_MAX      4096u       /* of one log */
 #define LOG_MEMORY_MAX     (64u << 20) /* entries not yet compacted: beyond it commits are refused */
 #define STORE_PENDING_MAX  8192u       /* commits and fences of the director under way */

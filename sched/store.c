@@ -112,6 +112,7 @@ struct store *store_open(const struct store_config *cfg, const struct disk *disk
 	birth_open(s, disk);
 	s->hello_us = now_us;
 	s->empty_us = now_us;
+	s->old_lost_us = now_us;
 	return s;
 }
 

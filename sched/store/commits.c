@@ -82,7 +82,7 @@ static enum err accept(struct store *s, const struct tell *t, size_t *growth)
 	err = batch_check(t->batch.batch, growth);
 	if (err != OK)
 		return err;
-	if (!kv_has_room(s->kv, s->growth + *growth) || s->raft.log.size > LOG_MEMORY_MAX)
+	if (!kv_has_room(s->kv, s->growth + *growth) || !raft_has_room(&s->raft))
 		return ERR_FULL;
 	return OK;
 }
@@ -261,7 +261,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	if (s->lead_told && lead_same(&t, &s->lead))
 		return;
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {
-		s->old_lost_us = s->now_us;
+		s->old_lost_us = s->lead.lead.self ? s->now_us : s->raft.leader_heard_us;
 		outbox_log(o, LOG_LEVEL_WARN, "leader lost: was=%s epoch=%llu.%llu why=\"%s\"",
 			   id_text(s->lead.lead.who).s,
 			   (unsigned long long)s->lead.lead.epoch.generation,

@@ -75,7 +75,7 @@ struct store {
 	struct tell lead; /* as last told */
 	bool lead_told;
 	struct id old_director;
-	uint64_t old_lost_us; /* when its leadership ended, as seen here; 0: it has not */
+	uint64_t old_lost_us; /* when it was last heard, or this start; 0: it leads still */
 	struct pendings commits;
 	struct pendings fences;
 	size_t growth; /* of the commits under way */

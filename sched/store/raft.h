@@ -151,6 +151,9 @@ void raft_synced(struct raft *r);
 /* Steps down and does not stand while the disk is full. */
 void raft_hold_back(struct raft *r, bool full);
 
+/* More entries can be held now: else the disk, or the next snapshot, is waited for. */
+bool raft_has_room(const struct raft *r);
+
 /* The leader's. */
 uint64_t raft_append(struct raft *r, enum entry_kind kind, struct bytes body);
 bool raft_may_change(const struct raft *r);

@@ -99,6 +99,11 @@ uint64_t raft_append(struct raft *r, enum entry_kind kind, struct bytes body)
 	return e.index;
 }
 
+bool raft_has_room(const struct raft *r)
+{
+	return r->log.size <= LOG_MEMORY_MAX && wal_gathered(r->wal) <= WAL_RUN_MAX;
+}
+
 bool raft_may_change(const struct raft *r)
 {
 	return raft_is_sure(r) && r->voters_index <= r->commit && id_is_none(r->transfer_to);
@@ -412,20 +417,23 @@ void replicate_append(struct raft *r, const struct peer *from, const struct mess
 	}
 	if (!raft_heed(r, from, m))
 		return;
-	if (r->log.size > LOG_MEMORY_MAX || r->held_back)
-		return; /* no room until a snapshot is taken, or the disk has space */
+	if (r->held_back)
+		return; /* until the disk has space */
+	if (!raft_has_room(r))
+		end = prev; /* only what it says of itself; the entries come again */
 	if (prev > log_last(&r->log) ||
 	    (prev >= r->log.base && log_term(&r->log, prev) != m->append.prev_term)) {
 		refuse(r, from, m, hint(r, prev), o);
 		return;
 	}
-	take_entries(r, m);
+	if (end > prev)
+		take_entries(r, m);
 	if (r->verified < end)
 		r->verified = end;
 	/* Only up to what this message verified: a suffix beyond it may be another leader's. */
 	if (m->append.commit > r->commit && end > r->commit)
 		r->commit = m->append.commit < end ? m->append.commit : end;
-	r->ack_waits = m->append.count > 0 && !(r->ack_due && !r->ack_waits);
+	r->ack_waits = end > prev && !(r->ack_due && !r->ack_waits);
 	r->ack_due = true;
 	r->ack_to = *from;
 	if (m->append.round > r->ack_round)

@@ -92,7 +92,7 @@ void wal_put_base(struct wal *w, uint64_t index, uint64_t term);
 void wal_put_proposal(struct wal *w);
 
 bool wal_has_run(const struct wal *w);
-/* Bytes gathered: beyond WAL_RUN_MAX the caller waits. */
+/* Bytes gathered: beyond WAL_RUN_MAX the caller takes no more. */
 size_t wal_gathered(const struct wal *w);
 /* Hands one run to the disk: APPEND and SYNC with `token`; only when the run before has ended. False when something had
  * to be mended first: that alone was handed over with `token`, and the records wait for the next flush. */
