@@ -469,8 +469,9 @@ void work_lease_ask(struct director *d, const struct event *e, struct outbox *o)
 	}
 	h = crew_find(&d->crew, ask.node);
 	if (!h || !h->attached || h->peer.link != e->frame.peer.link) {
-		/* Only who is attached is known to hold nothing that was given up. */
-		if (h && !h->attached)
+		/* Only who is attached is known to hold nothing that was given up. Nor does who was answered on one
+		 * stream and asks on another get a lease: it attaches anew, then both mean the same stream. */
+		if (h)
 			work_direct(d, h, o);
 		return;
 	}
