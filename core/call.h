@@ -34,7 +34,6 @@ enum {
 	X(CALL_METRICS, 4, AT_HERE)     /* -> text */                                              \
 	X(CALL_STOP, 5, AT_HERE)        /* -> nothing; the node ends in order */                   \
 	X(CALL_DISCOVERY, 6, AT_HERE)   /* -> sheet */                                             \
-	X(CALL_LEAVE, 8, AT_HERE)       /* -> nothing; the node leaves the cluster and ends */     \
 	X(CALL_DIRECTOR, 20,                                                                       \
 	  AT_SCHEDULER) /* -> sheet: the store's state as this scheduler sees it */                \
 	X(CALL_WORKERS, 21, AT_DIRECTOR) /* -> sheet */                                            \

@@ -90,6 +90,8 @@ enum { PLAIN = 0, SAME = 1, RELOAD = 2, SECRET = 4 };
 	  "silence after which a voter stands; up to twice as long at random")                                             \
 	X(store,     NUMBER, voters,            "3",               1, 5,                SAME,                              \
 	  "how many nodes vote: 1, 3 or 5")                                                                                \
+	X(store,     FLAG,   spread,            "no",              0, 1,                SAME,                              \
+	  "each voter on a machine of its own, always; no: two share one where there are too few")                          \
 	X(store,     NUMBER, replace_after_s,   "600",             1, 86400,            SAME,                              \
 	  "how long a voter is dead before another takes its place")                                                       \
 	X(jobs,      NUMBER, lease_s,           "60",              2, 86400,            SAME,                              \
@@ -98,33 +100,20 @@ enum { PLAIN = 0, SAME = 1, RELOAD = 2, SECRET = 4 };
 	  "from SIGTERM to SIGKILL; at most half of lease_s")                                                              \
 	X(jobs,      SIZE,   max_output,        "64MiB",           4096, (1ull << 40),  PLAIN,                             \
 	  "output kept of an attempt; above it the middle is cut out")                                                     \
-	X(jobs,      CHOICE, on_lost,           "restart",         0, 0,                PLAIN,                             \
-	  "what becomes of a lost worker's jobs: restart, fail, hold")                                                     \
-	X(jobs,      NUMBER, restart_grace_s,   "90",              0, 3600,             SAME,                              \
-	  "how long a worker that said it restarts may be away")                                                           \
 	X(jobs,      CHOICE, in_process_worker, "auto",            0, 0,                PLAIN,                             \
 	  "does a scheduler run jobs itself: auto (while there is no worker), yes, no")                                    \
-	X(jobs,      NUMBER, output_keep_s,     "604800",          0, 315360000,        RELOAD,                            \
-	  "how long a worker keeps the output of ended attempts")                                                          \
-	X(jobs,      SIZE,   spool_max,         "0",               0, (1ull << 50),     RELOAD,                            \
-	  "bytes of the worker's spool, oldest output goes first; 0: a tenth of the disk")                                 \
-	X(jobs,      FLAG,   keeper,            "yes",             0, 1,                PLAIN,                             \
-	  "children belong to a keeper, which outlives the agent")                                                         \
 	X(log,       TEXT,   log,               "auto",            1, CONFIG_PATH_MAX,  PLAIN,                             \
 	  "where the log goes: auto (journal, else stderr), journal, stderr, file:PATH")                                   \
 	X(log,       CHOICE, log_level,         "info",            0, 0,                RELOAD,                            \
 	  "least level logged: error, warn, info, debug")                                                                  \
 	X(log,       CHOICE, log_format,        "text",            0, 0,                PLAIN,                             \
 	  "form on stderr and in files: text, json")                                                                       \
-	X(client,    HOSTS,  address,           "",                0, SEEDS_MAX,        PLAIN,                             \
-	  "nodes a command asks, tried in turn; empty: the local one")                                                     \
 	X(client,    TEXT,   socket,            "",                0, CONFIG_SOCKET_MAX, PLAIN,                            \
 	  "local socket; empty: in data_dir where one is given, else /run/witan/ROLE.sock")
 /* clang-format on */
 
 enum config_discovery { DISCOVER_MULTICAST = 1, DISCOVER_STATIC = 2, DISCOVER_NONE = 4 };
 enum config_store { CONFIG_STORE_EMBEDDED };
-enum config_on_lost { CONFIG_ON_LOST_RESTART, CONFIG_ON_LOST_FAIL, CONFIG_ON_LOST_HOLD };
 enum config_in_process { IN_PROCESS_AUTO, IN_PROCESS_YES, IN_PROCESS_NO };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 

@@ -9,7 +9,7 @@
 
 #define NAME_SIZE 64u
 
-/* `--no_keeper` */
+/* `--no_spread` */
 static const struct setting *flag_off(const char *name)
 {
 	const struct setting *s = NULL;

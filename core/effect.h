@@ -5,8 +5,7 @@
  * bytes or all of the old, and is synced when its token comes back. A token of 0 wants no answer.
  *   APPEND  write `body` at offset `at`; a missing file is made with `reserve` bytes set aside (its length is what was
  *           written, the rest reads as zeros)
- *   CUT     shorten to `at` bytes, synced.    DROP  remove the file, or a directory with all in it.
- * Bulk never passes a core: PIPE sends a frame whose body is `body` followed by up to `len` bytes of a file. */
+ *   CUT     shorten to `at` bytes, synced.    DROP  remove the file, or a directory with all in it. */
 #ifndef CORE_EFFECT_H
 #define CORE_EFFECT_H
 
@@ -33,7 +32,6 @@ enum effect_kind {
 	EFFECT_CUT,
 	EFFECT_DROP,
 	EFFECT_READ,    /* disk: `len` bytes of `file` from `at`; answered by EVENT_READ */
-	EFFECT_PIPE,    /* post + pipe */
 	EFFECT_VERIFY,  /* verify */
 	EFFECT_RESOLVE, /* resolve.name */
 	EFFECT_KEEPER,  /* send.body to our keeper, which is started when there is none */
@@ -81,9 +79,6 @@ struct effect {
 			uint8_t type;
 			uint64_t request;
 			struct bytes body;
-			const char *file; /* PIPE */
-			uint64_t at;
-			uint32_t len;
 		} post;
 		struct {
 			const char *file;

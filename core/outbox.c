@@ -233,10 +233,6 @@ static void keep_post(struct outbox *o, struct effect *to, const struct effect *
 {
 	must(from->post.body.len <= FRAME_MAX);
 	to->post.body = keep(o, from->post.body);
-	if (from->kind != EFFECT_PIPE)
-		return;
-	must(from->post.len <= FRAME_MAX - from->post.body.len);
-	to->post.file = keep_file(o, from->post.file);
 }
 
 static void keep_disk(struct outbox *o, struct effect *to, const struct effect *from)
@@ -272,7 +268,6 @@ void outbox_pass(struct outbox *o, const struct effect *e)
 		keep_send(o, to, e);
 		break;
 	case EFFECT_POST:
-	case EFFECT_PIPE:
 		keep_post(o, to, e);
 		break;
 	case EFFECT_APPEND:
@@ -374,21 +369,6 @@ void outbox_drop(struct outbox *o, const char *file, uint64_t token)
 void outbox_read(struct outbox *o, const char *file, uint64_t at, uint32_t len, uint64_t token)
 {
 	PUT(o, EFFECT_READ, .disk = {.file = file, .at = at, .len = len, .token = token});
-}
-
-void outbox_pipe(struct outbox *o, const struct peer *to, enum purpose purpose, uint8_t type,
-		 uint64_t request, struct bytes head, const char *file, uint64_t at, uint32_t len)
-{
-	must(wire_senders(type) != 0);
-	PUT(o, EFFECT_PIPE,
-	    .post = {.peer = *to,
-		     .purpose = purpose,
-		     .type = type,
-		     .request = request,
-		     .body = head,
-		     .file = file,
-		     .at = at,
-		     .len = len});
 }
 
 void outbox_verify(struct outbox *o, uint64_t token, const uint8_t key[32],

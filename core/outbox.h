@@ -35,8 +35,6 @@ void outbox_put(struct outbox *o, const char *file, struct bytes body, uint64_t 
 void outbox_cut(struct outbox *o, const char *file, uint64_t at, uint64_t token);
 void outbox_drop(struct outbox *o, const char *file, uint64_t token);
 void outbox_read(struct outbox *o, const char *file, uint64_t at, uint32_t len, uint64_t token);
-void outbox_pipe(struct outbox *o, const struct peer *to, enum purpose purpose, uint8_t type,
-		 uint64_t request, struct bytes head, const char *file, uint64_t at, uint32_t len);
 void outbox_verify(struct outbox *o, uint64_t token, const uint8_t key[32],
 		   const uint8_t signature[64], struct bytes body);
 void outbox_resolve(struct outbox *o, uint64_t token, const char *name, uint16_t port);

@@ -180,7 +180,6 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 		metrics(n, e, outbox);
 		break;
 	case CALL_STOP:
-	case CALL_LEAVE:
 		/* Only this machine's own people end a node: a call passed on does not. */
 		if (e->frame.purpose == PURPOSE_LOCAL)
 			signalled(n, e, SIGNAL_STOP, outbox);

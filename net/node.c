@@ -136,7 +136,6 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 	case EFFECT_DIAL:
 	case EFFECT_OUTPUT:
 	case EFFECT_HANGUP:
-	case EFFECT_PIPE:
 		outbox_pass(n->out, e);
 		break;
 	case EFFECT_SPAWN:

@@ -24,7 +24,7 @@ enum owner {
 	OWNERS,
 };
 
-/*              life_step (first event)     disk says the boot is synced        SIGNAL_STOP, CALL_LEAVE        both leaves handed out,
+/*              life_step (first event)     disk says the boot is synced        SIGNAL_STOP, CALL_STOP         both leaves handed out,
  *   LIFE_NEW ---------------> LIFE_BOOTING ---------------> LIFE_UP ---------------> LIFE_LEAVING -------> LIFE_OVER     or 2 s
  *
  * Before LIFE_UP nothing is sent and nothing heard: a boot number that could come twice would let old packets in. */

@@ -50,7 +50,7 @@ static void a_bad_value_is_refused_in_one_sentence_and_changes_nothing(void **st
 	refused("max_output", "64Mb", "max_output: \"64Mb\" is not a size from 4KiB to 1TiB");
 	refused("max_output", "2TiB", "max_output: \"2TiB\" is not a size from 4KiB to 1TiB");
 	refused("max_output", "MiB", "max_output: \"MiB\" is not a size from 4KiB to 1TiB");
-	refused("keeper", "maybe", "keeper: \"maybe\" is neither yes nor no");
+	refused("spread", "maybe", "spread: \"maybe\" is neither yes nor no");
 	refused("advertise_ip", "node-a", "advertise_ip: \"node-a\" is not an IP address");
 	refused("advertise_ip", "10.0.0.1:80",
 		"advertise_ip: \"10.0.0.1:80\" is not an IP address");
@@ -157,7 +157,7 @@ static void the_defaults_are_those_of_the_design(void **state)
 	assert_int_equal(c.store, CONFIG_STORE_EMBEDDED);
 	assert_int_equal(c.max_output, 64u << 20);
 	assert_int_equal(c.in_process_worker, IN_PROCESS_AUTO);
-	assert_true(c.keeper);
+	assert_false(c.spread);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(config_check(&c, why), OK);
 }
@@ -179,7 +179,7 @@ static void what_is_printed_can_be_set_again(void **state)
 	(void)state;
 	assert_int_equal(set("role", "worker,scheduler"), OK);
 	assert_int_equal(set("max_output", "65536KiB"), OK);
-	assert_int_equal(set("keeper", "no"), OK);
+	assert_int_equal(set("spread", "yes"), OK);
 	assert_int_equal(set("seeds", "a,b:1"), OK);
 	assert_int_equal(set("advertise_ip", "FD00::1"), OK);
 	assert_int_equal(set("log_level", "debug"), OK);

@@ -58,8 +58,8 @@ static void a_bad_flag_is_refused_by_its_name(void **state)
 	assert_int_equal(flags("--public_port=8080", NULL), ERR_USAGE);
 	assert_string_equal(
 		why, "--public_port: public_port: there is no public listener in this version");
-	assert_int_equal(flags("--keeper=perhaps", NULL), ERR_USAGE);
-	assert_string_equal(why, "--keeper: keeper: \"perhaps\" is neither yes nor no");
+	assert_int_equal(flags("--spread=perhaps", NULL), ERR_USAGE);
+	assert_string_equal(why, "--spread: spread: \"perhaps\" is neither yes nor no");
 }
 
 static void a_flag_nobody_knows_is_left_and_gets_its_sentence(void **state)
@@ -88,11 +88,12 @@ static void both_forms_and_both_dashes_are_taken(void **state)
 static void a_truth_needs_no_value_and_takes_none_from_the_next_word(void **state)
 {
 	(void)state;
-	assert_int_equal(flags("--no-keeper", NULL), OK);
-	assert_false(c.keeper);
+	c.spread = true;
+	assert_int_equal(flags("--no-spread", NULL), OK);
+	assert_false(c.spread);
 	config_init(&c);
-	assert_int_equal(flags("--keeper", "no", NULL), OK);
-	assert_true(c.keeper);
+	assert_int_equal(flags("--spread", "no", NULL), OK);
+	assert_true(c.spread);
 	assert_int_equal(rest_count, 1);
 	assert_string_equal(rest[0], "no");
 }

@@ -229,7 +229,6 @@ static void fill(struct outbox *o)
 	outbox_cut(o, "f", 5, 6);
 	outbox_drop(o, "h", 7);
 	outbox_read(o, "f", 8, 9, 10);
-	outbox_pipe(o, &peer, PURPOSE_BULK, FRAME_ANSWER, 11, BYTES("h"), "out", 12, 13);
 	outbox_verify(o, 14, key, signature, BYTES("v"));
 	outbox_resolve(o, 15, "seed", 16);
 	outbox_keeper(o, BYTES("k"));
@@ -271,11 +270,6 @@ static void every_kind_is_put_in_order_and_passed_on_as_it_is(void **state)
 	assert_int_equal(outbox_at(to, EFFECT_CUT)->disk.at, 5);
 	assert_string_equal(outbox_at(to, EFFECT_DROP)->disk.file, "h");
 	assert_int_equal(outbox_at(to, EFFECT_READ)->disk.len, 9);
-	e = outbox_at(to, EFFECT_PIPE);
-	assert_string_equal(e->post.file, "out");
-	assert_int_equal(e->post.at, 12);
-	assert_int_equal(e->post.len, 13);
-	assert_true(bytes_same(e->post.body, BYTES("h")));
 	e = outbox_at(to, EFFECT_VERIFY);
 	assert_int_equal(e->verify.key[0], 1);
 	assert_int_equal(e->verify.signature[0], 2);
