@@ -9,8 +9,8 @@
 #include "net/node_parts.h"
 #include "test/sim/sim.h"
 
-#define WALL_BASE_US UINT64_C(1700000000000000)
-#define VERIFY_US    150u
+#define VERIFY_US 150u
+#define THAW_US   UINT64_C(20000) /* the instant between waking and the kill */
 
 /* --- the queue: a binary heap by (time, order) --- */
 
@@ -100,10 +100,14 @@ struct host *host_of_addr(struct sim *s, struct addr addr)
 
 struct host *host_of_id(struct sim *s, struct id id)
 {
-	for (uint32_t i = 0; i < s->hosts; i++)
-		if (id_same(s->host[i].identity.id, id))
-			return &s->host[i];
-	return NULL;
+	uint32_t slot = table_find(&s->host_by_id, id);
+
+	return slot == TABLE_NONE ? NULL : &s->host[slot];
+}
+
+uint64_t host_wall_us(const struct sim *s, const struct host *h)
+{
+	return WALL_BASE_US + s->now_us + h->wall_offset_us;
 }
 
 static void logged(struct sim *s, struct host *h, const struct effect *e)
@@ -184,7 +188,6 @@ static void carry_out(struct sim *s, struct host *h, const struct effect *e)
 	case EFFECT_SPAWN:
 	case EFFECT_KILL:
 	case EFFECT_AGENT:
-	case EFFECT_PIPE:
 		never("the node keeps this to itself");
 		break;
 	}
@@ -220,9 +223,12 @@ void host_tell(struct sim *s, struct host *h, struct event *e)
 	if (!h->node)
 		return;
 	e->now_us = s->now_us;
-	e->wall_us = WALL_BASE_US + s->now_us;
+	e->wall_us = host_wall_us(s, h);
 	s->steps++;
 	node_step(h->node, e, s->outbox);
+	if (s->forging)
+		check_forged(s, h);
+	s->forging = false;
 	node_turn(h->node, e->now_us, e->wall_us, s->outbox);
 	check_step(s, h);
 	carry_out_all(s, h);
@@ -240,7 +246,7 @@ void host_start(struct sim *s, struct host *h)
 		.disk = &disk,
 		.seed = rng_next(&s->rng),
 		.now_us = s->now_us,
-		.wall_us = WALL_BASE_US + s->now_us,
+		.wall_us = host_wall_us(s, h),
 		.root = s->root,
 		.cards = s->cards,
 		.addr = h->addr,
@@ -260,6 +266,8 @@ void host_start(struct sim *s, struct host *h)
 			  why);
 		return;
 	}
+	views_vary(s, h);
+	truth_vary(s, h);
 	struct event first = {.kind = EVENT_WAKE};
 	host_tell(s, h, &first);
 }
@@ -271,6 +279,16 @@ static void end(struct sim *s, struct host *h, bool silent)
 	wire_host_down(s, h, silent);
 	node_close(h->node);
 	h->node = NULL;
+	h->directed = false;
+	h->looked = 0;
+	for (enum view v = 0; v < VIEWS; v++) {
+		if (h->was_full)
+			h->ver[v] = 0;
+		free(h->seen[v]);
+		h->seen[v] = NULL;
+		h->view_sum[v] = 0;
+	}
+	h->was_full = h->full;
 }
 
 void host_kill(struct sim *s, struct host *h)
@@ -295,6 +313,8 @@ void host_power(struct sim *s, struct host *h)
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us)
 {
 	h->frozen_until = s->now_us + for_us;
+	sim_later(s, for_us + THAW_US,
+		  (struct happening){.kind = HAPPEN_THAWED, .host = h->index});
 }
 
 void host_signal(struct sim *s, struct host *h, enum signal signal)
@@ -325,6 +345,7 @@ static void happens_at(struct sim *s, struct host *h, struct happening *what)
 		e.packet.door = (enum door)what->a;
 		e.packet.from = what->from;
 		e.packet.body = bytes_of(what->bytes, what->len);
+		s->forging = what->b && h->node;
 		host_tell(s, h, &e);
 		break;
 	case HAPPEN_DIALED:
@@ -351,6 +372,9 @@ static void happens_at(struct sim *s, struct host *h, struct happening *what)
 	case HAPPEN_KEEPER_WAKE:
 	case HAPPEN_CHILD:
 		keeper_happens(s, h, what);
+		break;
+	case HAPPEN_THAWED:
+		household_thawed(s, h);
 		break;
 	case HAPPEN_LOAD:
 	case HAPPEN_CHAOS:
@@ -448,8 +472,15 @@ struct sim *sim_open(uint64_t seed, uint32_t hosts, uint32_t schedulers)
 	s->cut = calloc((size_t)(hosts + 1) * (hosts + 1), 1);
 	must(s->host);
 	must(s->cut);
-	for (uint32_t i = 0; i < hosts; i++)
+	table_init(&s->host_by_id, HOSTS_MAX);
+	for (uint32_t i = 0; i < hosts; i++) {
 		host_make(s, &s->host[i], i + 1, i < schedulers);
+		err = table_add(&s->host_by_id, s->host[i].identity.id, i);
+		must(err == OK);
+	}
+	s->truth = truth_open();
+	s->reign = calloc(REIGNS, sizeof(*s->reign));
+	must(s->reign);
 	files_put(s->host[0].files, "founder", BYTES("founder\n"));
 	return s;
 }
@@ -458,13 +489,20 @@ void sim_close(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->hosts; i++) {
 		node_close(s->host[i].node);
+		for (enum view v = 0; v < VIEWS; v++)
+			free(s->host[i].seen[v]);
 		files_close(s->host[i].files);
 		household_close(s->host[i].household);
 		free(s->host[i].stream);
 	}
 	for (size_t i = 0; i < s->queued; i++)
 		free(s->queue[i].bytes);
+	for (size_t i = 0; i < FORGED_KEPT; i++)
+		free(s->old[i].bytes);
 	load_close(s);
+	truth_close(s->truth);
+	table_fini(&s->host_by_id);
+	free(s->reign);
 	outbox_close(s->outbox);
 	cards_close(s->cards);
 	free(s->queue);
