@@ -291,14 +291,14 @@ static bool proved(void *with, struct bytes status)
 	if (p->members < 2 || p->members != members_there(j))
 		return false;
 	p->datagrams = p->datagrams || datagrams_came(j->config);
-	if (!p->datagrams)
-		return false;
 	buffer_init(&body, FRAME_MAX);
 	p->survives[0] = '\0';
 	if (ask_local(j->config, CALL_DIRECTOR, &body) == EXIT_GOOD)
 		(void)row_text(buffer_bytes(&body), 0, "SURVIVES", p->survives,
 			       sizeof(p->survives));
 	buffer_fini(&body);
+	if (!p->datagrams)
+		return false;
 	/* A third scheduler becomes a voter a moment after it has joined. */
 	return p->schedulers < SCHEDULERS_FEW || !strncmp(p->survives, "tolerates ", 10);
 }
@@ -365,6 +365,7 @@ static int prove(const struct joining *j)
 			port + 2000u, j->role);
 	}
 	print_strength(&p);
+	fflush(stdout);
 	if (late && !p.datagrams)
 		return fail(
 			EXIT_NOBODY,

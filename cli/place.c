@@ -156,12 +156,14 @@ int place_configure(const struct place *p, const struct config *c, const char *r
 		   : EXIT_GOOD;
 }
 
-static int systemctl(const char *verb, const char *unit)
+static int systemctl(const char *verb, const char *unit, bool aloud)
 {
 	pid_t pid = fork();
 	int status = 0;
 
 	if (pid == 0) {
+		if (!aloud)
+			(void)!freopen("/dev/null", "w", stderr);
 		execlp("systemctl", "systemctl", "--quiet", verb, unit, (char *)NULL);
 		_exit(127);
 	}
@@ -228,9 +230,11 @@ int place_start(const struct place *p, const struct config *c, const char *role,
 		       role, p->config);
 		return EXIT_GOOD;
 	}
-	/* It says that it is ready when its ports listen. A unit that gave up before starts with a clean slate. */
-	(void)systemctl("reset-failed", unit);
-	if (systemctl("enable", unit) != 0 || systemctl(anew ? "restart" : "start", unit) != 0)
+	/* It says that it is ready when its ports listen. A unit that gave up before starts with a clean slate; one that is
+	 * not even loaded has nothing to reset. */
+	(void)systemctl("reset-failed", unit, false);
+	if (systemctl("enable", unit, true) != 0 ||
+	    systemctl(anew ? "restart" : "start", unit, true) != 0)
 		return fail(EXIT_OTHER, "%s did not start: journalctl -u %s", unit, unit);
 	buffer_init(&body, FRAME_MAX);
 	int code = place_await(c, any_answer, NULL, ANSWER_WAIT_MS, &body);
