@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,19 +32,28 @@ static void reopen_log(void *self)
 	(void)!journal_reopen(self);
 }
 
+/* Keys stay out of core dumps and, where the limit allows it, out of swap. */
+static void guard_secrets(struct keyring *ring, struct identity *me)
+{
+	(void)!prctl(PR_SET_DUMPABLE, 0);
+	(void)!sodium_mlock(ring, sizeof(*ring));
+	(void)!sodium_mlock(me, sizeof(*me));
+}
+
 static int run_node(struct config *c)
 {
 	char why[CONFIG_WHY_MAX] = "";
 	char root[PATH_MAX], data[CONFIG_PATH_MAX + 1], socket[CONFIG_SOCKET_MAX + 1];
 	struct journal journal;
-	struct keyring ring;
-	struct identity me;
+	struct keyring ring = {0};
+	struct identity me = {0};
 	struct addr addr;
 
 	if (config_check(c, why) != OK)
 		return fail(EXIT_CONFIG, "%s", why);
 	if (!c->name[0] && gethostname(c->name, sizeof(c->name) - 1) != 0)
 		snprintf(c->name, sizeof(c->name), "unnamed");
+	guard_secrets(&ring, &me);
 	config_data_dir(c, data);
 	config_socket(c, socket);
 	if (directory_make(data, 0750) != OK || !realpath(data, root))
