@@ -1,18 +1,21 @@
 /* The invariants of the whole, by number, after every step of a host; and what must hold once the faults have stopped.
  *
- * 1 is checked closer by the store's own world (test/unit/sched); here: no two nodes direct in one epoch.
- * 6 and 7 are kept by must() in the code and by what wire.c could never open. */
+ * 1 and 2 are held against truth.c. 6: wire.c forges packets, and says here what they did. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/limits.h"
 #include "core/must.h"
 #include "gossip/swim.h"
 #include "net/node_parts.h"
 #include "sched/job_pack.h"
-#include "sched/store.h"
+#include "sched/store/inside.h"
 #include "test/sim/sim.h"
 
-/* 5: what a view shows never goes back, over crashes too; nor does a boot, nor an epoch. */
+#define STEPS_SECOND 40000u /* of one host: more is a node that spins */
+#define QUEUE_HOST   20000u /* of what will happen, for each host */
+
+/* 5: what a view shows never goes back, over crashes too; nor does a boot. */
 static void check_order(struct sim *s, struct host *h)
 {
 	const struct node *n = h->node;
@@ -27,51 +30,125 @@ static void check_order(struct sim *s, struct host *h)
 				  (unsigned long long)h->ver[v]);
 		h->ver[v] = ver;
 	}
-	if (n->life.state >= LIFE_UP) {
-		if (n->facts.boot < h->boot)
-			sim_break(s, "5: boots never go back", "host %u: %llu after %llu", h->index,
-				  (unsigned long long)n->facts.boot, (unsigned long long)h->boot);
-		h->boot = n->facts.boot;
+	if (n->life.state < LIFE_UP || n->life.state == LIFE_OVER)
+		return;
+	if (n->facts.boot < h->boot || (n->facts.boot == h->boot && h->life != h->boot_life))
+		sim_break(s, "5: boots never go back", "host %u: %llu after %llu", h->index,
+			  (unsigned long long)n->facts.boot, (unsigned long long)h->boot);
+	h->boot = n->facts.boot;
+	h->boot_life = h->life;
+}
+
+/* 5: what was promised with a term, a vote or a start is on the disk. */
+static void check_voter(struct sim *s, struct host *h)
+{
+	const struct store *store = h->node->store;
+
+	if (!wal_is_made(&store->wal))
+		return;
+	if (store->awake && store->wal.state.boot <= h->voter_boot && h->voter_life != h->life &&
+	    id_same(store->wal.voter, h->voter))
+		sim_break(s, "5: a voter's starts are counted", "host %u: start %llu after %llu",
+			  h->index, (unsigned long long)store->wal.state.boot,
+			  (unsigned long long)h->voter_boot);
+	if (store->awake) {
+		h->voter = store->wal.voter;
+		h->voter_boot = store->wal.state.boot;
+		h->voter_life = h->life;
 	}
 }
 
-/* 1: one director in an epoch. */
+/* 1: one director in an epoch, for ever; and whoever begins to serve has all that was acknowledged. */
 static void check_directors(struct sim *s, struct host *h)
 {
-	if (!h->node->life.directing)
+	const struct life *life = &h->node->life;
+	struct reign *r = &s->reign[life->epoch.term % REIGNS];
+	bool serving = life->directing;
+	bool began = serving && (!h->directed || epoch_cmp(life->epoch, h->epoch) != 0);
+
+	h->directed = serving;
+	if (!began)
 		return;
-	for (uint32_t i = 0; i < s->hosts; i++) {
-		const struct node *other = s->host[i].node;
-		if (other && &s->host[i] != h && other->life.directing &&
-		    epoch_cmp(other->life.epoch, h->node->life.epoch) == 0)
-			sim_break(s, "1: one director in an epoch",
-				  "hosts %u and %u both direct in term %llu", h->index, i + 1,
-				  (unsigned long long)h->node->life.epoch.term);
+	if (epoch_cmp(life->epoch, h->epoch) < 0)
+		sim_break(s, "5: epochs never go back", "host %u directs in term %llu after %llu",
+			  h->index, (unsigned long long)life->epoch.term,
+			  (unsigned long long)h->epoch.term);
+	h->epoch = life->epoch;
+	if (r->host && epoch_cmp(r->epoch, life->epoch) == 0 &&
+	    (r->host != h->index || r->life != h->life))
+		sim_break(s, "1: one director in an epoch", "hosts %u and %u both in term %llu",
+			  h->index, r->host, (unsigned long long)life->epoch.term);
+	*r = (struct reign){.epoch = life->epoch, .host = h->index, .life = h->life};
+	check_promises(s, h);
+}
+
+/* 2: every job that its user was told of is in this director's state. */
+void check_promises(struct sim *s, struct host *h)
+{
+	const struct kv *map = store_map(h->node->store);
+	struct bytes record;
+	struct id id;
+
+	for (uint32_t i = 0; i < load_offered(s); i++) {
+		if (!load_job(s, i, &id))
+			continue;
+		struct state_key key = state_key_job(id);
+		if (kv_get(map, state_key_bytes(&key), &record) != OK)
+			sim_break(s, "2: an accepted job is never lost",
+				  "host %u directs without job %s", h->index, id_text(id).s);
 	}
+}
+
+/* --- 7: bounds --- */
+
+static void check_bounds(struct sim *s, struct host *h)
+{
+	const struct node *n = h->node;
+	uint64_t second = s->now_us / 1000000;
+
+	if (second != h->second) {
+		h->second = second;
+		h->steps = 0;
+	}
+	if (++h->steps > STEPS_SECOND)
+		sim_break(s, "7: a node does not spin", "host %u: %u steps within a second",
+			  h->index, STEPS_SECOND);
+	if (n->queue_room > OUTBOX_EFFECTS_MAX || n->post_room > OUTBOX_EFFECTS_MAX)
+		sim_break(s, "7: queues are bounded", "host %u", h->index);
+	if (s->queued > (size_t)QUEUE_HOST * s->hosts)
+		sim_break(s, "7: queues are bounded", "%zu things wait to happen", s->queued);
+	if (n->store->raft.log.size > 2u * LOG_MEMORY_MAX ||
+	    n->store->commits.count > STORE_PENDING_MAX)
+		sim_break(s, "7: queues are bounded", "host %u: its log", h->index);
 }
 
 /* 3: no job runs twice at one moment. */
-static void check_jobs(struct sim *s)
+void check_jobs(struct sim *s, struct id job)
 {
-	char text[ID_TEXT_LEN + 1];
-	struct id job;
+	uint32_t running = household_running(s, job);
 
-	for (uint32_t i = 0; i < load_offered(s); i++) {
-		if (!load_job(s, i, &job))
-			continue;
-		uint32_t running = household_running(s, id_print(job, text));
-		if (running > 1)
-			sim_break(s, "3: a job never runs twice at one moment",
-				  "job %s runs %u times", text, running);
-	}
+	if (running > 1)
+		sim_break(s, "3: a job never runs twice at one moment", "job %s runs %u times",
+			  id_text(job).s, running);
+}
+
+/* 6: a packet that could not be opened has no effect but a warning. */
+void check_forged(struct sim *s, struct host *h)
+{
+	for (size_t i = 0; i < outbox_count(s->outbox); i++)
+		if (outbox_at(s->outbox, i)->kind != EFFECT_LOG)
+			sim_break(s, "6: a forged packet changes nothing", "host %u: effect %d",
+				  h->index, (int)outbox_at(s->outbox, i)->kind);
 }
 
 void check_step(struct sim *s, struct host *h)
 {
 	check_order(s, h);
+	check_voter(s, h);
+	truth_look(s, h);
 	check_directors(s, h);
-	if (s->load && household_changed(s))
-		check_jobs(s);
+	check_views(s, h);
+	check_bounds(s, h);
 }
 
 /* --- once all is quiet --- */
@@ -87,7 +164,7 @@ static void count_up(void *with, const struct member *m)
 	struct counted *c = with;
 	struct host *h = host_of_id(c->s, m->id);
 
-	if (h && h->node)
+	if (h && h->node && m->state == MEMBER_ALIVE)
 		c->up++;
 	else
 		c->wrong = true;
@@ -110,7 +187,7 @@ uint32_t check_views_agree(struct sim *s)
 	for (uint32_t i = 0; i < s->hosts; i++) {
 		const struct node *n = s->host[i].node;
 		struct counted all = {.s = s}, few = {.s = s};
-		if (!n || n->life.state < LIFE_UP)
+		if (!n || n->life.state < LIFE_UP || swim_size(n->view[VIEW_ALL]) != up)
 			continue;
 		swim_each(n->view[VIEW_ALL], count_up, &all);
 		bool good = !all.wrong && all.up == up;
@@ -137,22 +214,17 @@ struct host *check_director(struct sim *s)
 }
 
 /* 2: an accepted job is never lost, and ends. */
-static bool jobs_ended(struct sim *s, struct host *director, char why[200])
+static bool jobs_ended(struct sim *s, char why[200])
 {
-	const struct kv *map = store_map(director->node->store);
-
 	for (uint32_t i = 0; i < load_offered(s); i++) {
 		struct id id;
 		struct job job;
-		struct bytes record;
 		if (!load_job(s, i, &id)) {
 			snprintf(why, 200, "job %u of %u was never accepted", i + 1,
 				 load_offered(s));
 			return false;
 		}
-		struct state_key key = state_key_job(id);
-		if (kv_get(map, state_key_bytes(&key), &record) != OK ||
-		    job_get(record, &job) != OK) {
+		if (!truth_job(s, id, &job)) {
 			sim_break(s, "2: an accepted job is never lost",
 				  "job %s is not in the state", id_text(id).s);
 			return false;
@@ -175,10 +247,14 @@ bool check_settled(struct sim *s, char why[200])
 		snprintf(why, 200, "%u of %u hosts see exactly who is up", agree, up);
 		return false;
 	}
-	struct host *director = check_director(s);
-	if (!director) {
+	if (!check_director(s)) {
 		snprintf(why, 200, "nobody directs");
 		return false;
 	}
-	return !s->load || jobs_ended(s, director, why);
+	if (s->load && !(jobs_ended(s, why) && load_done(s, why)))
+		return false;
+	for (uint32_t i = 0; i < s->hosts; i++)
+		if (s->host[i].node)
+			truth_compare(s, &s->host[i]);
+	return !s->broken;
 }

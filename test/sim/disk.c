@@ -23,6 +23,8 @@ struct file {
 	struct buffer live;
 	struct undo *undo;
 	size_t undos;
+	bool broken; /* an APPEND found no room: its SYNCs fail until that place is written, as the doors have it */
+	uint64_t lost;
 };
 
 struct operation {
@@ -196,25 +198,51 @@ void files_put(struct files *f, const char *name, struct bytes body)
 	write_at(file, 0, body, false);
 }
 
+void files_drop(struct files *f, const char *name)
+{
+	drop(f, name);
+}
+
+void disk_full(struct host *h, bool full)
+{
+	h->files->full = full;
+	h->full = full;
+	h->was_full |= full;
+}
+
 static enum err perform(struct files *f, const struct operation *op)
 {
 	struct file *file;
 
-	if (f->full && (op->kind == EFFECT_APPEND || op->kind == EFFECT_PUT))
+	if (f->full && op->kind == EFFECT_PUT)
 		return ERR_NO_SPACE;
 	switch ((int)op->kind) {
 	case EFFECT_APPEND:
-		write_at(file_make(f, op->name), op->at, bytes_of(op->bytes, op->size), true);
+		file = file_make(f, op->name);
+		if (f->full) {
+			file->lost = file->broken && file->lost < op->at ? file->lost : op->at;
+			file->broken = true;
+			return OK;
+		}
+		if (op->at <= file->lost)
+			file->broken = false;
+		write_at(file, op->at, bytes_of(op->bytes, op->size), true);
 		return OK;
 	case EFFECT_SYNC:
-		if ((file = file_find(f, op->name)))
+		file = file_find(f, op->name);
+		if (file && file->broken)
+			return ERR_NO_SPACE;
+		if (file)
 			forget_undo(file);
 		return OK;
 	case EFFECT_PUT:
 		files_put(f, op->name, bytes_of(op->bytes, op->size));
 		return OK;
 	case EFFECT_CUT:
-		if ((file = file_find(f, op->name)) && file->live.len > op->at) {
+		file = file_find(f, op->name);
+		if (file)
+			file->broken = false;
+		if (file && file->live.len > op->at) {
 			forget_undo(file);
 			file->live.len = (size_t)op->at;
 		}
@@ -356,6 +384,7 @@ void disk_power_lost(struct sim *s, struct host *h)
 
 	lanes_clear(f);
 	for (size_t i = 0; i < f->count; i++) {
+		f->file[i]->broken = false;
 		for (size_t u = f->file[i]->undos; u-- > 0;)
 			undo_one(s, f->file[i], &f->file[i]->undo[u]);
 		forget_undo(f->file[i]);

@@ -14,7 +14,7 @@
 
 struct child {
 	int32_t pid;
-	char job[64];
+	struct attempt attempt;
 	bool term; /* SIGTERM is on its way through it */
 };
 
@@ -69,6 +69,27 @@ static const char *value_of(const char *const *env, const char *name)
 	return "";
 }
 
+static struct attempt attempt_of(const char *const *env)
+{
+	struct attempt a = {0};
+	enum err err = id_parse(value_of(env, "WITAN_JOB"), &a.job);
+
+	must(err == OK);
+	a.step = (uint32_t)strtoul(value_of(env, "WITAN_STEP"), NULL, 10);
+	a.number = (uint32_t)strtoul(value_of(env, "WITAN_ATTEMPT"), NULL, 10);
+	return a;
+}
+
+static struct epoch epoch_of(const char *const *env)
+{
+	char *dot = NULL;
+	struct epoch e = {.generation = strtoull(value_of(env, "WITAN_EPOCH"), &dot, 10)};
+
+	must(*dot == '.');
+	e.term = strtoull(dot + 1, NULL, 10);
+	return e;
+}
+
 static void step(struct sim *s, struct host *h, struct event *e);
 
 static void spawn(struct sim *s, struct host *h, const struct spawn *how)
@@ -86,9 +107,10 @@ static void spawn(struct sim *s, struct host *h, const struct spawn *how)
 	}
 	struct child *c = &w->child[w->children++];
 	*c = (struct child){.pid = w->next_pid++};
-	snprintf(c->job, sizeof(c->job), "%s", value_of(how->env, "WITAN_JOB"));
+	c->attempt = attempt_of(how->env);
 	w->started++;
-	s->born = true;
+	truth_born(s, h, &c->attempt, epoch_of(how->env));
+	check_jobs(s, c->attempt.job);
 	if (strlen(how->out) > root) {
 		files_append(h->files, how->out + root, BYTES("begun\n"));
 		files_append(h->files, how->err + root, (struct bytes){0});
@@ -199,7 +221,7 @@ static void step(struct sim *s, struct host *h, struct event *e)
 	uint64_t life = w->life;
 
 	e->now_us = s->now_us;
-	e->wall_us = UINT64_C(1700000000000000) + s->now_us;
+	e->wall_us = host_wall_us(s, h);
 	keeper_step(w->keeper, e, mine);
 	for (size_t i = 0; i < outbox_count(mine) && w->life == life; i++)
 		carry_out(s, h, outbox_at(mine, i));
@@ -265,6 +287,7 @@ static void child_ends(struct sim *s, struct host *h, const struct happening *wh
 	struct event e = {.kind = EVENT_EXITED};
 	e.exited.pid = c->pid;
 	e.exited.status = (int32_t)what->b;
+	truth_ended(s, &c->attempt, (int32_t)what->b);
 	*c = w->child[--w->children];
 	if (w->keeper)
 		step(s, h, &e);
@@ -304,11 +327,18 @@ void keeper_happens(struct sim *s, struct host *h, const struct happening *what)
 	}
 }
 
+static void all_gone(struct sim *s, struct household *w)
+{
+	for (size_t i = 0; i < w->children; i++)
+		truth_gone(s, &w->child[i].attempt);
+	w->children = 0;
+}
+
 void keeper_kill(struct sim *s, struct host *h)
 {
 	struct household *w = h->household;
 
-	w->children = 0; /* they asked to die with it */
+	all_gone(s, w); /* they asked to die with it */
 	if (!w->keeper)
 		return;
 	if (w->agent && h->node)
@@ -319,14 +349,13 @@ void keeper_kill(struct sim *s, struct host *h)
 
 void keeper_power_lost(struct sim *s, struct host *h)
 {
-	(void)s;
-	h->household->children = 0;
+	all_gone(s, h->household);
 	h->household->agent = false;
 	if (h->household->keeper)
 		over(h->household);
 }
 
-uint32_t household_running(const struct sim *s, const char *job)
+uint32_t household_running(const struct sim *s, struct id job)
 {
 	uint32_t count = 0;
 
@@ -334,7 +363,7 @@ uint32_t household_running(const struct sim *s, const char *job)
 		const struct household *w = s->host[i].household;
 		for (size_t c = 0; c < w->children; c++)
 			count += s->host[i].frozen_until <= s->now_us &&
-				 !strcmp(w->child[c].job, job);
+				 id_same(w->child[c].attempt.job, job);
 	}
 	return count;
 }
@@ -348,10 +377,10 @@ uint32_t household_started(const struct sim *s)
 	return count;
 }
 
-bool household_changed(struct sim *s)
+void household_thawed(struct sim *s, struct host *h)
 {
-	bool born = s->born;
+	const struct household *w = h->household;
 
-	s->born = false;
-	return born;
+	for (size_t c = 0; h->frozen_until <= s->now_us && c < w->children; c++)
+		check_jobs(s, w->child[c].attempt.job);
 }

@@ -37,10 +37,14 @@ static bool life_of_a_cluster(const struct wish *w, uint64_t seed, uint64_t *has
 	uint64_t end = s->now_us + w->seconds * 1000000;
 
 	s->loud = w->loud;
+	s->wish = (struct load_wish){.every_us = 2000000, .long_ms = 90000};
+	if (w->faults)
+		chaos_vary(s);
+	s->wish.until_us = end;
 	for (uint32_t i = 1; i <= s->hosts; i++)
 		sim_later(s, rng_below(&s->rng, 500000),
 			  (struct happening){.kind = HAPPEN_START, .host = i});
-	load_begin(s, w->seconds * 1000000 / 60, end);
+	load_begin(s, s->wish);
 	if (w->faults)
 		chaos_begin(s, end);
 	bool good = sim_run(s, end + 13000000);

@@ -9,7 +9,8 @@
  *   disk.c     files, what is synced, what a crash leaves
  *   keeper.c   keepers and children that are not there
  *   load.c     users: submit jobs, ask what became of them
- *   check.c    invariants
+ *   truth.c    what was committed, what ran
+ *   check.c    invariants; views.c: those of the views
  *   script.c   scenarios: what to do when, and the lines expected
  *   chaos.c    faults by dice */
 #ifndef TEST_SIM_SIM_H
@@ -25,13 +26,40 @@
 #include "core/identity.h"
 #include "core/outbox.h"
 #include "core/rng.h"
+#include "core/table.h"
+#include "sched/job.h"
 
-#define HOSTS_MAX 1100u
+#define HOSTS_MAX    1100u
+#define REIGNS       4096u
+#define WALL_BASE_US UINT64_C(1700000000000000)
+#define FORGED_KEPT  64u /* packets remembered, to be sent once more */
 
 struct happening;
 struct files;
 struct load;
 struct household; /* a host's keeper and children */
+struct truth;
+
+/* What one observer knows of one member, over its life. */
+struct seen {
+	uint64_t boot, incarnation;
+	bool gone, left;
+};
+
+/* Who directed in an epoch. */
+struct reign {
+	struct epoch epoch;
+	uint32_t host;
+	uint64_t life;
+};
+
+/* What users want of the cluster. */
+struct load_wish {
+	uint64_t every_us, until_us; /* every_us 0: only what load_one asks for */
+	uint64_t long_ms;            /* the longest work */
+	size_t weight;               /* bytes of environment with each job */
+	bool own_keys;               /* none with a time in it: clocks jump */
+};
 
 /* A machine, with at most one agent on it. */
 struct host {
@@ -52,10 +80,32 @@ struct host {
 	uint64_t *stream; /* numbers of those that end here */
 	size_t streams, stream_room;
 
+	uint64_t wall_offset_us;
+
 	/* what the checks remember over crashes */
+	bool full;
+	bool was_full; /* the disk, in this life: its `ver` may go back once, for gossip goes on without */
 	uint64_t ver[VIEWS];
-	uint64_t boot;
-	struct epoch epoch;
+	uint64_t boot, boot_life;
+	struct epoch epoch; /* it last directed in */
+	struct id voter;
+	uint64_t voter_boot, voter_life;
+	struct epoch born; /* of the last order that became a child */
+	/* and of this life */
+	bool directed;
+	uint64_t looked; /* positions held against the truth */
+	uint64_t view_sum[VIEWS];
+	struct seen *seen[VIEWS]; /* [hosts) */
+	uint64_t second;
+	uint32_t steps; /* in that second */
+};
+
+struct old_packet {
+	uint32_t to;
+	struct addr from;
+	uint64_t door;
+	uint8_t *bytes;
+	size_t len;
 };
 
 struct sim {
@@ -66,7 +116,8 @@ struct sim {
 	uint32_t hosts;
 	struct keyring ring;
 	struct outbox *outbox;
-	struct cards *cards; /* facts, shared by all */
+	struct cards *cards;   /* facts, shared by all */
+	struct table host_by_id;
 	char root[32];
 
 	/* the queue */
@@ -78,18 +129,29 @@ struct sim {
 	uint32_t loss_permille;
 	uint32_t duplicate_permille;
 	uint64_t delay_min_us, delay_max_us;
+	uint32_t forge_permille; /* packets that come once more with a bit turned, or long after */
+	struct old_packet old[FORGED_KEPT];
+	bool forging; /* this step's packet is one */
 	uint8_t *cut; /* [from * hosts + to] */
 	struct stream *stream;
 	size_t streams, stream_room;
 
 	struct load *load;
+	struct truth *truth;
+	struct reign *reign; /* [REIGNS], by term */
+
+	/* chaos */
 	uint64_t chaos_until_us;
+	uint64_t chaos_gap_us;
+	struct load_wish wish;
+	bool wall_jumps;
+	uint64_t snapshot_every; /* bytes of log; 0: as always */
+	uint32_t dead_keep_ms;   /* 0: as always */
 
 	/* what is seen */
 	uint64_t hash;
 	bool loud;   /* every entry on stdout */
 	FILE *trace; /* scenario lines, or NULL */
-	bool born;   /* a child, since it was last looked at */
 	uint64_t steps, packets;
 	const char *broken; /* the first invariant that did not hold */
 	char broken_text[400];
@@ -115,6 +177,7 @@ void host_signal(struct sim *s, struct host *h, enum signal signal);
 void host_tell(struct sim *s, struct host *h, struct event *e);
 struct host *host_of_addr(struct sim *s, struct addr addr);
 struct host *host_of_id(struct sim *s, struct id id);
+uint64_t host_wall_us(const struct sim *s, const struct host *h);
 
 /* What will happen. `host` 0: to the world. `life`: dropped when the host's differs (0: any). */
 enum happening_kind {
@@ -130,6 +193,7 @@ enum happening_kind {
 	HAPPEN_TO_KEEPER,
 	HAPPEN_KEEPER_WAKE,
 	HAPPEN_CHILD,
+	HAPPEN_THAWED,
 	HAPPEN_LOAD,
 	HAPPEN_CHAOS,
 	HAPPEN_SCRIPT,
@@ -179,6 +243,8 @@ struct disk disk_of(struct host *h);
 /* At once and for good: what a child writes, what a test plants. */
 void files_append(struct files *f, const char *name, struct bytes body);
 void files_put(struct files *f, const char *name, struct bytes body);
+void files_drop(struct files *f, const char *name);
+void disk_full(struct host *h, bool full);
 
 /* --- keeper.c --- */
 struct household *household_open(void);
@@ -190,15 +256,17 @@ void keeper_agent_gone(struct sim *s, struct host *h);
 void keeper_kill(struct sim *s, struct host *h); /* kill -9: its direct children die with it */
 void keeper_power_lost(struct sim *s, struct host *h);
 /* How many attempts of this job run anywhere now, frozen machines left out. */
-uint32_t household_running(const struct sim *s, const char *job);
+uint32_t household_running(const struct sim *s, struct id job);
 uint32_t household_started(const struct sim *s);
-/* True once after a child was born anywhere. */
-bool household_changed(struct sim *s);
+/* Of a machine that has been awake for a moment: the lease has had its say. */
+void household_thawed(struct sim *s, struct host *h);
 
 /* --- load.c --- */
-/* A job every `every_us` until `until_us`: `work MS CODE`, handed in at any host that is up, again and again under the
- * same key until somebody says that it is accepted. */
-void load_begin(struct sim *s, uint64_t every_us, uint64_t until_us);
+/* Jobs `work MS CODE`, handed in at any host that is up, again and again under the same key until somebody says that it
+ * is accepted. */
+void load_begin(struct sim *s, struct load_wish wish);
+/* One more, at that host (0: any). */
+void load_one(struct sim *s, uint32_t at, uint64_t work_ms, uint64_t code, enum on_lost on_lost);
 void load_happens(struct sim *s, const struct happening *h);
 void load_read(struct sim *s, uint64_t stream, struct bytes bytes);
 void load_gone(struct sim *s, uint64_t stream);
@@ -207,15 +275,42 @@ uint32_t load_offered(const struct sim *s);
 uint32_t load_accepted(const struct sim *s);
 /* Of the i-th job offered: its id, when it was accepted; false when it was not yet. */
 bool load_job(const struct sim *s, uint32_t i, struct id *job);
+/* Nobody waits for an answer; else a sentence. */
+bool load_done(const struct sim *s, char why[200]);
+
+/* --- truth.c --- */
+struct truth *truth_open(void);
+void truth_close(struct truth *t);
+/* A host may have applied something. */
+void truth_look(struct sim *s, struct host *h);
+/* Its whole map. */
+void truth_compare(struct sim *s, struct host *h);
+/* As last committed; borrows until the next commit. */
+bool truth_job(const struct sim *s, struct id id, struct job *job);
+uint64_t truth_position(const struct sim *s);
+bool truth_is_born(const struct sim *s);
+void truth_born(struct sim *s, struct host *h, const struct attempt *a, struct epoch epoch);
+/* What no setting says is made smaller, so that ten minutes see it. */
+void truth_vary(const struct sim *s, struct host *h);
+void truth_gone(struct sim *s, const struct attempt *a);
+void truth_ended(struct sim *s, const struct attempt *a, int32_t status);
 
 /* --- check.c --- */
 void check_step(struct sim *s, struct host *h);
+void check_promises(struct sim *s, struct host *h);
+void check_jobs(struct sim *s, struct id job);
+void check_forged(struct sim *s, struct host *h);
+/* views.c */
+void check_views(struct sim *s, struct host *h);
+void views_vary(const struct sim *s, struct host *h); /* as truth_vary */
 /* After the faults stopped and time was given: views, director, jobs. */
 bool check_settled(struct sim *s, char why[200]);
 uint32_t check_views_agree(struct sim *s); /* hosts up whose view `all` is exactly the hosts up */
 struct host *check_director(struct sim *s);
 
 /* --- chaos.c --- */
+/* Draws how the cluster is configured, and s->wish. Before anything starts. */
+void chaos_vary(struct sim *s);
 void chaos_begin(struct sim *s, uint64_t until_us);
 void chaos_happens(struct sim *s, const struct happening *h);
 void chaos_heal(struct sim *s); /* no cut, everyone up */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/limits.h"
 #include "core/must.h"
 #include "test/sim/sim.h"
 
@@ -16,7 +17,7 @@
 enum { ENDS = 2 };
 
 /* One end; end 1 of a local stream is the user's program. */
-struct end {
+struct side {
 	uint32_t host;
 	uint64_t life;
 	uint64_t conn;
@@ -28,7 +29,7 @@ struct end {
 };
 
 struct stream {
-	struct end end[ENDS];
+	struct side end[ENDS];
 	bool used;
 	bool local;
 	bool accepted;
@@ -52,9 +53,44 @@ void wire_cut(struct sim *s, uint32_t from, uint32_t to, bool cut)
 		s->cut[(size_t)from * (s->hosts + 1) + to] = cut;
 }
 
+static void packet_comes(struct sim *s, const struct old_packet *p, bool forged)
+{
+	sim_later(s, delay(s),
+		  (struct happening){.kind = HAPPEN_PACKET,
+				     .host = p->to,
+				     .a = p->door,
+				     .b = forged,
+				     .from = p->from,
+				     .bytes = sim_copy(bytes_of(p->bytes, p->len)),
+				     .len = p->len});
+}
+
+/* Somebody on the way turns a bit in a packet, and sends another that went by long ago once more. */
+static void forge(struct sim *s, struct host *from, struct host *to, const struct effect *e,
+		  uint16_t port)
+{
+	struct old_packet *kept = &s->old[rng_below(&s->rng, FORGED_KEPT)];
+
+	if (kept->bytes)
+		packet_comes(s, kept, false);
+	free(kept->bytes);
+	*kept = (struct old_packet){.to = to->index,
+				    .from = addr_with_port(from->addr, port),
+				    .door = e->send.door,
+				    .bytes = sim_copy(e->send.body),
+				    .len = e->send.body.len};
+	uint64_t bit = rng_below(&s->rng, kept->len * 8);
+	kept->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	packet_comes(s, kept, true);
+	kept->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
 static void packet_to(struct sim *s, struct host *from, struct host *to, const struct effect *e,
 		      uint16_t port)
 {
+	must(e->send.body.len <= PACKET_MAX); /* invariant 7 */
+	if (s->forge_permille && rng_below(&s->rng, 1000) < s->forge_permille)
+		forge(s, from, to, e, port);
 	if (is_cut(s, from->index, to->index) || !to->node)
 		return;
 	if (rng_below(&s->rng, 1000) < s->loss_permille)
@@ -154,7 +190,7 @@ static void free_if_over(struct stream *t)
 /* What is to come at the end `side`: bytes, or (bytes NULL) the end of the stream. */
 static void due(struct sim *s, struct stream *t, int side, uint8_t *bytes, size_t len)
 {
-	struct end *from = &t->end[!side];
+	struct side *from = &t->end[!side];
 	uint64_t at = s->now_us + (t->local ? 20 : delay(s));
 
 	if (at < from->due_us)
@@ -171,7 +207,7 @@ static void due(struct sim *s, struct stream *t, int side, uint8_t *bytes, size_
 
 static void closed(struct sim *s, struct stream *t, int side, enum err why)
 {
-	struct end *e = &t->end[side];
+	struct side *e = &t->end[side];
 
 	if (!e->open)
 		return;
@@ -232,9 +268,9 @@ static void dialed(struct sim *s, const struct happening *what)
 	}
 	struct stream *t = stream_add(s);
 	t->door = door;
-	t->end[0] = (struct end){
+	t->end[0] = (struct side){
 		.host = from->index, .life = from->life, .conn = what->a, .open = true};
-	t->end[1] = (struct end){
+	t->end[1] = (struct side){
 		.host = to->index, .life = to->life, .conn = to->next_conn++, .open = true};
 	host_adds(from, t->number);
 	host_adds(to, t->number);
@@ -244,7 +280,7 @@ static void dialed(struct sim *s, const struct happening *what)
 static void accepted(struct sim *s, struct stream *t)
 {
 	struct event e = {.kind = EVENT_ACCEPTED};
-	struct end *at = &t->end[1];
+	struct side *at = &t->end[1];
 
 	if (t->accepted)
 		return;
@@ -281,8 +317,8 @@ void wire_hangup(struct sim *s, struct host *from, uint64_t conn)
 static bool stalled(struct sim *s, struct stream *t, const struct happening *what)
 {
 	int side = (int)(what->b & 1);
-	struct end *from = &t->end[!side];
-	struct end *to = &t->end[side];
+	struct side *from = &t->end[!side];
+	struct side *to = &t->end[side];
 	bool mine = what->b >> 1 == from->passed;
 
 	if (mine && (t->local ||
@@ -314,7 +350,7 @@ static void stream_happens(struct sim *s, const struct happening *what)
 		return;
 	if (stalled(s, t, what))
 		return;
-	struct end *to = &t->end[side];
+	struct side *to = &t->end[side];
 	if (t->local && side == 1) {
 		if (!to->open)
 			return;
@@ -379,9 +415,9 @@ uint64_t wire_local(struct sim *s, struct host *h)
 	must(h->node);
 	t->local = t->accepted = true;
 	t->door = DOOR_LOCAL;
-	t->end[0] = (struct end){
+	t->end[0] = (struct side){
 		.host = h->index, .life = h->life, .conn = h->next_conn++, .open = true};
-	t->end[1] = (struct end){.host = h->index, .open = true};
+	t->end[1] = (struct side){.host = h->index, .open = true};
 	e.stream.conn = t->end[0].conn;
 	e.stream.door = DOOR_LOCAL;
 	e.stream.uid = 1000;
