@@ -232,11 +232,11 @@ static void attached(struct worker *w, const struct event *e, struct outbox *o)
 			bond_loosen(&w->bond, w->now_us);
 		break;
 	case BOND_OBEYED:
-		log_director(w, o);
 		if (a.registered && !w->registered) {
 			w->registered = true;
 			outbox_log(o, LOG_LEVEL_INFO, "registered runner with database");
 		}
+		log_director(w, o);
 		sync_epoch(w, o);
 		report_all(w, o);
 		break;
