@@ -40,6 +40,8 @@ struct follower {
 	struct id node;
 	uint64_t next;  /* first index not yet sent */
 	uint64_t match; /* equal and synced there up to here */
+	bool sure; /* it took something of this term: the logs are equal up to where we send from */
+	uint64_t probe; /* not sure: what every message to it says that it stands on */
 	uint64_t round; /* highest fence round it answered */
 	uint64_t sent_us;
 	uint64_t heard_us;                  /* 0: never in this term */

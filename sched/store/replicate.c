@@ -182,6 +182,8 @@ uint64_t replicate_beat_us(const struct raft *r, const struct follower *f)
 	       (replicate_is_silent(r, f) ? r->cfg.election_min_us : r->cfg.heartbeat_us);
 }
 
+/* As long as nobody knows where its log leaves ours, one message is under way to it, and whatever else is sent stands on
+ * the same place: were there a window, each refused message of it would call for another window. */
 static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 {
 	bool silent = replicate_is_silent(r, f);
@@ -191,9 +193,12 @@ static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 	if (silent) {
 		f->flights = 0;
 		f->next = f->match + 1;
+		f->sure = false;
 	}
-	f->lacks = f->next <= r->log.base;
-	while (!f->lacks && !silent && f->flights < APPEND_WINDOW_MAX &&
+	if (!f->sure && f->flights == 0)
+		f->probe = f->next - 1;
+	f->lacks = (f->sure ? f->next : f->probe + 1) <= r->log.base;
+	while (!f->lacks && !silent && f->flights < (f->sure ? APPEND_WINDOW_MAX : 1u) &&
 	       f->next <= log_last(&r->log)) {
 		uint32_t count = gather(r, f->next);
 
@@ -207,6 +212,8 @@ static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 
 		if (f->lacks)
 			f->next = r->log.base + 1;
+		else if (!f->sure)
+			f->next = f->probe + 1;
 		send_append(r, f, 0, o);
 		f->next = next;
 	}
@@ -307,13 +314,16 @@ void replicate_appended(struct raft *r, const struct message *m)
 		f->round = m->appended.round;
 	f->wants_snapshot = m->appended.wants_snapshot;
 	if (!m->appended.good) {
-		/* An old refusal says nothing any more. */
-		if (m->appended.match < f->match)
+		/* An old refusal says nothing any more: what is asked now would be refused with less. */
+		if (m->appended.match < f->match ||
+		    (!f->sure && m->appended.match >= f->probe && !f->lacks))
 			return;
 		f->next = m->appended.match + 1;
 		f->flights = 0;
+		f->sure = false;
 		return;
 	}
+	f->sure = true;
 	if (m->appended.match > f->match)
 		f->match = m->appended.match;
 	if (f->next <= f->match)
