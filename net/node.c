@@ -63,6 +63,16 @@ static void loop_back(struct node *n, const struct effect *e)
 	queue_event(n, OWNERS, &in);
 }
 
+/* A stream that we close ourselves brings no event: calls passed on over it would wait for their time-out. */
+static void forget_calls(struct node *n, const struct effect *e)
+{
+	struct event down = node_event(n, EVENT_LINK);
+
+	down.link.peer = (struct peer){.id = e->post.peer.id, .addr = e->post.peer.addr};
+	down.link.purpose = e->post.purpose;
+	queue_event(n, OWNER_API, &down);
+}
+
 static void send_datagram(struct node *n, enum view view, bool beacon, struct addr to,
 			  struct bytes body)
 {
@@ -100,6 +110,7 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 		break;
 	case EFFECT_UNLINK:
 		queue_post(n, e);
+		forget_calls(n, e);
 		break;
 	case EFFECT_APPEND:
 		outbox_pass(n->out, e);
