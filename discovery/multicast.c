@@ -127,6 +127,23 @@ static void newcomer_heard(struct multicast *m, struct addr a, uint8_t roles, ui
 	m->newcomer_roles = roles;
 }
 
+/* Two who are alone: the one that has grown slow speaks again, so that the newcomer knows it within a moment. In a crowd
+ * somebody always speaks. */
+static void speak_soon(struct multicast *m, uint64_t now_us)
+{
+	uint64_t at = now_us;
+
+	if (m->pace == PACE_FAST || m->heard > CROWD)
+		return;
+	if (m->answered_us > 0 && at < m->answered_us + ANSWER_EVERY_US)
+		at = m->answered_us + ANSWER_EVERY_US;
+	at += rng_below(&m->rng, ANSWER_WAIT_MS * 1000 + 1) + 1;
+	if (at >= m->next_us)
+		return;
+	m->next_us = at;
+	m->answered_us = at;
+}
+
 void multicast_hear(struct multicast *m, const struct event *event, struct outbox *outbox)
 {
 	struct beacon b;
@@ -152,6 +169,8 @@ void multicast_hear(struct multicast *m, const struct event *event, struct outbo
 	}
 	if (!b.alone)
 		m->answer_us = UINT64_MAX; /* another member was quicker */
+	else
+		speak_soon(m, event->now_us);
 	give(m, b.addr, b.roles, event->now_us, outbox);
 }
 
