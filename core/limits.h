@@ -92,14 +92,15 @@
 #define VERIFY_FLIGHT_MAX 2u    /* pieces under way, so that the disk keeps threads */
 #define VERIFY_QUEUE_MAX                                                                           \
 	65536u /* signatures waiting: beyond it they count as bad, and are asked for again */
-#define RESOLVES_MAX      64u        /* names being asked for at one time */
-#define RESOLVED_MAX      64u        /* addresses of one name */
-#define KEEPER_QUEUE_MAX  (4u << 20)  /* bytes that a keeper is slow to take: beyond it it counts as gone */
-#define INTERFACES_MAX    64u   /* network interfaces of a machine, one line for each address */
-#define MULTICAST_DOORS   16u   /* interfaces that beacons use */
-#define REMOVE_DEPTH_MAX  64u   /* open directories while a tree is removed */
-#define REMOVE_MOVES_MAX  4096u       /* pieces of a deeper tree that are moved up to be removed */
-#define EXIT_FLUSH_MS     500u  /* how long the last bytes may take to go out when the node ends */
+#define RESOLVES_MAX 64u /* names being asked for at one time */
+#define RESOLVED_MAX 64u /* addresses of one name */
+#define KEEPER_QUEUE_MAX                                                                           \
+	(4u << 20)           /* bytes that a keeper is slow to take: beyond it it counts as gone */
+#define INTERFACES_MAX   64u /* network interfaces of a machine, one line for each address */
+#define MULTICAST_DOORS  16u /* interfaces that beacons use */
+#define REMOVE_DEPTH_MAX 64u /* open directories while a tree is removed */
+#define REMOVE_MOVES_MAX 4096u /* pieces of a deeper tree that are moved up to be removed */
+#define EXIT_FLUSH_MS    500u  /* how long the last bytes may take to go out when the node ends */
 
 /* Store. */
 #define BATCH_MAX (512u << 10) /* one batch of the store: fits a frame with its envelope */
@@ -110,7 +111,8 @@
 	256u /* members the store knows by address: all schedulers, and a choice of witnesses */
 #define WAL_FILE_MAX                                                                               \
 	(8u << 20) /* set aside at once; a rotten one costs this much to look through */
-#define WAL_RUN_MAX (16u << 20) /* bytes gathered while the disk writes: beyond it commits are refused */
+#define WAL_RUN_MAX                                                                                \
+	(16u << 20) /* bytes gathered while the disk writes: beyond it commits are refused */
 #define WAL_FILES_MAX      4096u       /* of one log */
 #define LOG_MEMORY_MAX     (64u << 20) /* entries not yet compacted: beyond it commits are refused */
 #define STORE_PENDING_MAX  8192u       /* commits and fences of the director under way */
