@@ -54,7 +54,8 @@ struct tell {
 			struct id who; /* none: nobody known */
 			bool self;
 			bool serving; /* every earlier batch is applied here */
-			struct id store; /* which store: part of every fence; none while there is no store */
+			struct id
+				store; /* which store: part of every fence; none while there is no store */
 		} lead;
 		struct {
 			uint64_t token;     /* COMMIT, COMMITTED, FENCE, FENCED */
