@@ -112,6 +112,7 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 		break;
 	case TELL_FENCED:
 		work_fenced(d, t->batch.token, t->batch.err, o);
+		call_fenced(d, t->batch.token, t->batch.err, o);
 		break;
 	case TELL_MEMBER:
 		work_member(d, e, o);
@@ -325,6 +326,7 @@ void director_close(struct director *d)
 	buffer_fini(&d->body);
 	buffer_fini(&d->keys_at);
 	free(d->wish);
+	free(d->doubt);
 	free(d);
 }
 

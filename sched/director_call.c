@@ -273,6 +273,23 @@ static uint32_t count_jobs(const struct director *d, struct id low, uint32_t dig
 	return digits < 32 && next_job(d, state_key_bytes(&own), low, digits, &other) ? 2 : 1;
 }
 
+static void doubt(struct director *d, const char *name, const struct reply *to, struct outbox *o)
+{
+	if (d->doubts == PUT_OFF_MAX) {
+		refuse(d, to, EXIT_NO_DIRECTOR, "too many questions at once: ask again", o);
+		return;
+	}
+	if (d->doubts == d->doubts_room) {
+		d->doubts_room = d->doubts_room ? 2 * d->doubts_room : 16;
+		d->doubt = realloc(d->doubt, d->doubts_room * sizeof(*d->doubt));
+		must(d->doubt);
+	}
+	struct doubt *one = &d->doubt[d->doubts++];
+	*one = (struct doubt){.reply = *to};
+	snprintf(one->name, sizeof(one->name), "%s", name);
+	d->asking = true;
+}
+
 /* The one job that a prefix names; NULL when the call is answered: none, or more than one. */
 static struct entry *find_job(struct director *d, const char *prefix, const struct reply *to,
 			      struct outbox *o)
@@ -295,11 +312,38 @@ static struct entry *find_job(struct director *d, const char *prefix, const stru
 	}
 	if (count == 1)
 		e = ledger_find(&d->ledger, one);
-	if (!e) {
-		snprintf(why, sizeof(why), "no job %.36s", prefix);
-		refuse(d, to, EXIT_OTHER, why, o);
-	}
+	if (!e)
+		doubt(d, prefix, to, o);
 	return e;
+}
+
+void call_fence(struct director *d, uint64_t token)
+{
+	must(token != 0);
+	for (uint32_t i = 0; i < d->doubts; i++)
+		if (d->doubt[i].token == 0)
+			d->doubt[i].token = token;
+}
+
+/* Nobody has directed since the question came: what is not here is nowhere. */
+void call_fenced(struct director *d, uint64_t token, enum err err, struct outbox *o)
+{
+	char why[REFUSAL_MAX];
+	uint32_t kept = 0;
+
+	must(token != 0);
+	for (uint32_t i = 0; i < d->doubts; i++) {
+		struct doubt one = d->doubt[i];
+
+		snprintf(why, sizeof(why), "no job %.36s", one.name);
+		if (one.token != token)
+			d->doubt[kept++] = one;
+		else if (err == OK)
+			refuse(d, &one.reply, EXIT_OTHER, why, o);
+		else
+			refuse(d, &one.reply, EXIT_NO_DIRECTOR, STOPPED, o);
+	}
+	d->doubts = kept;
 }
 
 /* --- news --- */
@@ -492,6 +536,9 @@ void call_stop(struct director *d, struct outbox *o)
 	for (uint32_t i = 0; i < d->wishes; i++)
 		call_answer(o, &d->wish[i].reply, EXIT_NO_DIRECTOR, (struct bytes){0}, STOPPED);
 	d->wishes = 0;
+	for (uint32_t i = 0; i < d->doubts; i++)
+		call_answer(o, &d->doubt[i].reply, EXIT_NO_DIRECTOR, (struct bytes){0}, STOPPED);
+	d->doubts = 0;
 	while ((waiter = waiters_take_any(&d->waiters))) {
 		call_answer(o, &waiter->reply, EXIT_NO_DIRECTOR, (struct bytes){0}, STOPPED);
 		free(waiter);

@@ -37,6 +37,13 @@ struct wish {
 	struct reply reply;
 };
 
+/* A "no such job" that a director which others have followed may not say: it waits for a fence. */
+struct doubt {
+	char name[ID_TEXT_LEN + 1];
+	struct reply reply;
+	uint64_t token; /* of the fence; 0: not begun */
+};
+
 struct director {
 	struct director_config config;
 	const struct kv *map;
@@ -52,13 +59,15 @@ struct director {
 	uint64_t began_us;
 	uint64_t fence_token;
 	bool again;  /* of one hand at least */
-	bool asking; /* a lease question waits for a fence to begin */
+	bool asking; /* a lease question, or a doubt, waits for a fence to begin */
 
 	struct fresh *fresh_first, *fresh_last;
 	uint32_t fresh_count;
 	size_t fresh_bytes;
 	struct wish *wish;
 	uint32_t wishes, wishes_room;
+	struct doubt *doubt;
+	uint32_t doubts, doubts_room;
 
 	/* from the batches applied */
 	uint64_t position;
@@ -135,6 +144,9 @@ void call_news(struct director *d, const struct entry *e, const struct reply *to
 void call_waiters_due(struct director *d, struct outbox *o);
 /* Wishes whose job is settled now. */
 void call_wishes(struct director *d, struct outbox *o);
+/* A fence begins; it ended. */
+void call_fence(struct director *d, uint64_t token);
+void call_fenced(struct director *d, uint64_t token, enum err err, struct outbox *o);
 /* Everybody who still waits for an answer is told to ask the next director. */
 void call_stop(struct director *d, struct outbox *o);
 void fresh_drop(struct director *d, struct id job);

@@ -495,6 +495,7 @@ void work_fence(struct director *d, struct outbox *o)
 		if (h->asks && h->ask_fence == 0)
 			h->ask_fence = t.batch.token;
 	}
+	call_fence(d, t.batch.token);
 	d->asking = false;
 	outbox_tell(o, &t);
 }
