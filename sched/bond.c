@@ -159,8 +159,12 @@ enum bond_verdict bond_attached(struct bond *b, const struct peer *from, const s
 	if (p == NULL)
 		return BOND_IGNORED;
 	if (b->obeys && id_same(b->director.id, from->id) && a->accepted &&
-	    bond_obeys(b, from, a->fence))
+	    bond_obeys(b, from, a->fence)) {
+		/* It was shown us once more: it means the stream that this came on, and has forgotten what we asked. */
+		b->director = *from;
+		b->ask_us = now_us;
 		return BOND_OBEYED;
+	}
 	if (p->asked_us == 0)
 		return BOND_IGNORED;
 	p->asked_us = 0;
