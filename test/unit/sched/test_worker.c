@@ -946,6 +946,21 @@ static void a_lease_is_asked_for_five_times_in_its_length(void **state)
 	world_end(w);
 }
 
+/* Two streams with a director, each with an ATTACH under way: it means the later one, and dropped what came on the other. */
+static void attached_once_more_a_lease_is_asked_for_at_once(void **state)
+{
+	struct world *w = world_make();
+
+	(void)state;
+	join(w, 4);
+	forget_posts(w);
+	say_attached(w, anna, 4);
+	pass(w, 1);
+	assert_int_equal(count_posts(w, FRAME_LEASE_ASK), 1);
+	assert_int_equal(count_posts(w, FRAME_ATTACH), 0);
+	world_end(w);
+}
+
 static void the_end_of_the_lease_ends_what_may_restart(void **state)
 {
 	struct world *w = world_make();
@@ -1197,6 +1212,7 @@ int main(void)
 		cmocka_unit_test(another_store_is_not_followed_while_attempts_are_held),
 		cmocka_unit_test(a_silent_director_is_left),
 		cmocka_unit_test(a_lease_is_asked_for_five_times_in_its_length),
+		cmocka_unit_test(attached_once_more_a_lease_is_asked_for_at_once),
 		cmocka_unit_test(the_end_of_the_lease_ends_what_may_restart),
 		cmocka_unit_test(an_end_reaches_the_child_and_its_reason_the_report),
 		cmocka_unit_test(an_end_before_the_start_starts_nothing),
