@@ -121,7 +121,7 @@ static void take_news(struct progress *p, const struct answer *a)
 		p->err.size = news.err_size;
 		bool out = print_tail(&p->out, news.out_size, news.out_tail);
 		bool err = print_tail(&p->err, news.err_size, news.err_tail);
-		p->drained = p->drained || (out && err);
+		p->drained = p->drained || (out && err) || id_is_none(news.worker);
 	}
 }
 
@@ -196,7 +196,9 @@ int follow(struct client *c, const struct follow *f, struct outcome *out)
 
 		if (!p.wait && !p.ended && (f->until_end || !p.known))
 			ask_wait(&p);
-		if (!p.output && p.known && p.attempt > 0 && !p.drained)
+		/* Between two attempts, after a refusal, it is with nobody. */
+		if (!p.output && p.known && p.attempt > 0 && !p.drained &&
+		    !id_is_none(p.news.worker))
 			ask_output(&p);
 		if (client_answer(c, ANSWER_MAX_MS, &request, &a))
 			take(&p, request, &a, &pause);
