@@ -3,7 +3,6 @@
  * Every node is a process of its own, as it would be elsewhere, on ports of its own on the loopback. Ours only starts
  * them, keeps their logs, repeats what matters, and ends them: it adopts what they leave behind (a keeper with its
  * children outlives its agent), so that nothing is left when it is gone. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/keys.h"
+#include "cli/orphans.h"
 #include "cli/ports.h"
 #include "cli/steady.h"
 #include "core/call.h"
@@ -415,41 +415,6 @@ static void signal_all(const struct dev *d, int number)
 			kill(d->node[i].pid, number);
 }
 
-/* The parent of a process; 0 when it has gone. Its name may hold anything, a `)` too. */
-static long parent_of(const char *pid)
-{
-	char path[64], text[512];
-	long parent = 0;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return 0;
-	size_t len = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[len] = '\0';
-	const char *at = strrchr(text, ')');
-	return at && sscanf(at, ") %*c %ld", &parent) == 1 ? parent : 0;
-}
-
-/* SIGKILL for whoever is our child now. How many. */
-static uint32_t kill_children(void)
-{
-	DIR *all = opendir("/proc");
-	const struct dirent *e;
-	uint32_t count = 0;
-
-	while (all && (e = readdir(all))) {
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || parent_of(e->d_name) != getpid())
-			continue;
-		kill((pid_t)atol(e->d_name), SIGKILL);
-		count++;
-	}
-	if (all)
-		closedir(all);
-	return count;
-}
-
 /* Agents end in order, then at once; then what they left: each kill hands us the next generation. */
 static void end(struct dev *d)
 {
@@ -464,7 +429,7 @@ static void end(struct dev *d)
 			until = steady_ms(); /* asked a second time */
 	signal_all(d, SIGKILL);
 	until = steady_ms() + LEFT_MS;
-	while (kill_children() > 0 && steady_ms() < until)
+	while (orphans_kill() > 0 && steady_ms() < until)
 		(void)attend(d, 20);
 	reap(d);
 }

@@ -183,11 +183,12 @@ int hear_cluster(const struct config *c, const struct keyring *ring, struct addr
 			    "@address",
 			    strerror(why));
 	if (!found)
-		return fail(EXIT_NOBODY,
-			    "nobody of cluster \"%s\" was heard on %s port %u within %d s: use the "
-			    "whole invite, with its @address; or let multicast in: ufw allow in "
-			    "proto udp to %s port %u, firewall-cmd --add-port=%u/udp",
-			    ring->cluster, c->multicast_group, c->multicast_port, wait_ms / 1000,
-			    c->multicast_group, c->multicast_port, c->multicast_port);
+		return fail(
+			EXIT_NOBODY,
+			"nobody of cluster \"%s\" was heard on %s port %u within %d s: use the "
+			"whole invite, with its @address; or let multicast in: sudo ufw allow in "
+			"proto udp to %s port %u, or sudo firewall-cmd --add-port=%u/udp",
+			ring->cluster, c->multicast_group, c->multicast_port, wait_ms / 1000,
+			c->multicast_group, c->multicast_port, c->multicast_port);
 	return EXIT_GOOD;
 }

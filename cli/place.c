@@ -48,9 +48,12 @@ int place_find(struct place *p, const struct config *c, const char *role)
 	const char *config = c->path[0] ? c->path : c->config[0] ? c->config : CONFIG_FILE;
 	const char *slash = strrchr(config, '/');
 	char data[CONFIG_PATH_MAX + 1];
+	char why[CONFIG_WHY_MAX];
 	struct stat st;
 
 	memset(p, 0, sizeof(*p));
+	if (config_check(c, why) != OK)
+		return fail(EXIT_CONFIG, "%s", why);
 	config_data_dir(c, data);
 	if (role && c->origin[SETTING_data_dir] == ORIGIN_DEFAULT)
 		snprintf(data, sizeof(data), "/var/lib/witan/%s", role);
