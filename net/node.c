@@ -286,6 +286,25 @@ static void route_link(struct node *n, const struct event *e)
 	}
 }
 
+/* Who is seen to be a scheduler among all is worth a join among schedulers: in a crowd, discovery may never hear of the
+ * few. */
+static void hint_at_scheduler(struct node *n, const struct event *e)
+{
+	const struct facts *f = e->tell.member.facts;
+	struct event hint = node_event(n, EVENT_TELL);
+
+	if (!n->view[VIEW_SCHEDULERS] || e->tell.member.view != VIEW_ALL ||
+	    e->tell.member.state != MEMBER_ALIVE || !(f->roles & ROLE_SCHEDULER))
+		return;
+	const struct member *known = swim_find(n->view[VIEW_SCHEDULERS], f->id);
+	if (known && member_is_here(known))
+		return;
+	hint.tell.kind = TELL_CANDIDATE;
+	hint.tell.candidate.view = VIEW_SCHEDULERS;
+	hint.tell.candidate.addr = f->addr;
+	queue_event(n, OWNER_SCHEDULERS, &hint);
+}
+
 static void route_tell(struct node *n, const struct event *e)
 {
 	switch (e->tell.kind) {
@@ -297,6 +316,7 @@ static void route_tell(struct node *n, const struct event *e)
 		step(n, OWNER_NODE, e);
 		break;
 	case TELL_MEMBER:
+		hint_at_scheduler(n, e);
 		step(n, OWNER_DISCOVERY, e);
 		step(n, OWNER_STORE, e);
 		step(n, OWNER_DIRECTOR, e);
