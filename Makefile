@@ -3,7 +3,8 @@
 # Objects live under build/$(MODE). A folder becomes one archive; a unit test links only its own folder's archive and
 # those the folder may see, so a broken room does not darken the others.
 
-MODE    ?= debug
+# What is installed is built for use; what is worked on, for finding faults.
+MODE    ?= $(if $(filter install,$(MAKECMDGOALS)),release,debug)
 CC      ?= gcc
 B       ?= build/$(MODE)
 V       ?= 0
