@@ -4,9 +4,6 @@
 #include "net/node_parts.h"
 #include "test/sim/sim.h"
 
-/* What a fault that ends by itself ends. */
-enum ends { CHAOS_NEXT, CHAOS_JOIN_AGAIN, CHAOS_SPACE };
-
 static struct host *any(struct sim *s)
 {
 	return &s->host[rng_below(&s->rng, s->hosts)];
@@ -55,7 +52,7 @@ static void restart_later(struct sim *s, struct host *h)
 		  (struct happening){.kind = HAPPEN_START, .host = h->index});
 }
 
-static void end_later(struct sim *s, enum ends what, const struct host *h, uint64_t most_us)
+static void end_later(struct sim *s, enum chaos what, const struct host *h, uint64_t most_us)
 {
 	sim_later(s, rng_between(&s->rng, most_us / 20, most_us),
 		  (struct happening){.kind = HAPPEN_CHAOS, .a = what, .b = h->index});
@@ -96,7 +93,7 @@ static void join_again(struct sim *s, struct host *h)
 	}
 }
 
-static void mend(struct sim *s)
+void chaos_mend(struct sim *s)
 {
 	for (uint32_t a = 1; a <= s->hosts; a++)
 		for (uint32_t b = 1; b <= s->hosts; b++)
@@ -108,7 +105,7 @@ static void mend(struct sim *s)
 
 void chaos_heal(struct sim *s)
 {
-	mend(s);
+	chaos_mend(s);
 	s->forge_permille = 0;
 	for (uint32_t i = 0; i < s->hosts; i++) {
 		disk_full(&s->host[i], false);
@@ -187,11 +184,10 @@ static void a_fault(struct sim *s)
 		wall_jumps(s, h);
 		break;
 	case 19:
-		if (rng_below(&s->rng, 3) == 0)
-			all_lose_power(s);
+		s->strike = rng_below(&s->rng, 2);
 		break;
 	default:
-		mend(s);
+		chaos_mend(s);
 		break;
 	}
 }
@@ -202,6 +198,8 @@ void chaos_happens(struct sim *s, const struct happening *what)
 		join_again(s, &s->host[what->b - 1]);
 	else if (what->a == CHAOS_SPACE)
 		disk_full(&s->host[what->b - 1], false);
+	else if (what->a == CHAOS_STRIKE)
+		all_lose_power(s);
 	if (what->a != CHAOS_NEXT)
 		return;
 	if (s->now_us >= s->chaos_until_us) {

@@ -10,9 +10,9 @@
 #include "sched/job_pack.h"
 #include "test/sim/sim.h"
 
-#define RETRY_US     UINT64_C(300000)
-#define ANSWER_US    UINT64_C(10000000) /* a user asks again elsewhere */
-#define WAIT_MS      20000u
+#define RETRY_US  UINT64_C(300000)
+#define ANSWER_US UINT64_C(10000000) /* a user asks again elsewhere */
+#define WAIT_MS   20000u
 
 /* What a user wants now.
  *
@@ -29,9 +29,9 @@ struct user {
 	size_t env_len;
 	bool again, cancels, waits;
 	enum want want;
-	uint64_t seen;    /* of the news */
-	uint64_t stream;  /* 0: not asking now */
-	uint64_t asked;   /* how often */
+	uint64_t seen;   /* of the news */
+	uint64_t stream; /* 0: not asking now */
+	uint64_t asked;  /* how often */
 	bool accepted;
 	uint32_t at; /* host that is always asked; 0: any */
 	struct id job;

@@ -1,5 +1,6 @@
 /* sim --seed N [--seeds COUNT] [--hosts N] [--schedulers N] [--seconds T] [--faults] [--loud]
  * sim --script FILE…
+ * sim --twins N         the birth of a store in bad weather, N times: never a second one
  * sim --grow N          N hosts started together: how long until all agree */
 #include <sodium.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ int main(int argc, char **argv)
 {
 	struct wish w = {.seed = 1, .seeds = 1, .hosts = 7, .schedulers = 3, .seconds = 60};
 	bool growing = false;
+	uint64_t twins = 0;
 
 	if (sodium_init() < 0)
 		return 1;
@@ -155,6 +157,8 @@ int main(int argc, char **argv)
 			w.loud = true;
 		else if (!strcmp(word, "--twice"))
 			w.twice = true;
+		else if (!strcmp(word, "--twins"))
+			twins = number(next), i++;
 		else if (!strcmp(word, "--grow"))
 			growing = true, w.hosts = number(next), i++;
 		else if (!strcmp(word, "--script")) {
@@ -167,5 +171,7 @@ int main(int argc, char **argv)
 			return 64;
 		}
 	}
+	if (twins)
+		return births(w.seed, twins, w.loud) != 0;
 	return growing ? grow(&w) : many_lives(&w);
 }

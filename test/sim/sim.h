@@ -12,7 +12,8 @@
  *   truth.c    what was committed, what ran
  *   check.c    invariants; views.c: those of the views
  *   script.c   scenarios: what to do when, and the lines expected
- *   chaos.c    faults by dice */
+ *   chaos.c    faults by dice
+ *   birth.c    faults while the store is born */
 #ifndef TEST_SIM_SIM_H
 #define TEST_SIM_SIM_H
 
@@ -116,7 +117,7 @@ struct sim {
 	uint32_t hosts;
 	struct keyring ring;
 	struct outbox *outbox;
-	struct cards *cards;   /* facts, shared by all */
+	struct cards *cards; /* facts, shared by all */
 	struct table host_by_id;
 	char root[32];
 
@@ -145,6 +146,7 @@ struct sim {
 	uint64_t chaos_gap_us;
 	struct load_wish wish;
 	bool wall_jumps;
+	bool strike;             /* at the next commit the power goes everywhere */
 	uint64_t snapshot_every; /* bytes of log; 0: as always */
 	uint32_t dead_keep_ms;   /* 0: as always */
 
@@ -161,6 +163,8 @@ struct sim {
 /* `schedulers` of the hosts are schedulers, the rest workers. */
 struct sim *sim_open(uint64_t seed, uint32_t hosts, uint32_t schedulers);
 void sim_close(struct sim *s);
+/* The store is born on that host, and not on the first; 0: on none. Before anything starts. */
+void sim_found(struct sim *s, uint32_t host);
 /* Runs until that moment, or until an invariant breaks: false. */
 bool sim_run(struct sim *s, uint64_t until_us);
 void sim_hash(struct sim *s, const void *at, size_t len);
@@ -196,6 +200,7 @@ enum happening_kind {
 	HAPPEN_THAWED,
 	HAPPEN_LOAD,
 	HAPPEN_CHAOS,
+	HAPPEN_BIRTH,
 	HAPPEN_SCRIPT,
 };
 
@@ -309,11 +314,25 @@ uint32_t check_views_agree(struct sim *s); /* hosts up whose view `all` is exact
 struct host *check_director(struct sim *s);
 
 /* --- chaos.c --- */
+/* What a happening of chaos is about; but for the first, what one begins another ends. */
+enum chaos {
+	CHAOS_NEXT,
+	CHAOS_JOIN_AGAIN, /* host b */
+	CHAOS_SPACE,      /* on host b */
+	CHAOS_STRIKE,     /* the power goes everywhere */
+};
 /* Draws how the cluster is configured, and s->wish. Before anything starts. */
 void chaos_vary(struct sim *s);
 void chaos_begin(struct sim *s, uint64_t until_us);
 void chaos_happens(struct sim *s, const struct happening *h);
+void birth_happens(struct sim *s);
 void chaos_heal(struct sim *s); /* no cut, everyone up */
+
+void chaos_mend(struct sim *s); /* no cut, no loss */
+
+/* --- birth.c --- */
+/* `count` clusters are born in bad weather: each must come to have one store. The number of those that did not. */
+uint64_t births(uint64_t seed, uint64_t count, bool loud);
 
 /* --- script.c --- */
 int script_run(const char *path, bool loud);

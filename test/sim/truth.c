@@ -29,7 +29,7 @@ struct birth {
 };
 
 struct truth {
-	struct id store; /* the only one; none: not yet born */
+	struct id store;  /* the only one; none: not yet born */
 	struct place *at; /* position i stands at i - 1 */
 	uint64_t count, room;
 	struct kv *map;
@@ -203,6 +203,29 @@ static void check_record(struct sim *s, struct bytes key, struct bytes value, bo
 		check_result(s, &is);
 }
 
+/* 7 of the store: what counts as committed stands on the disks of a majority. Asked only while every voter is up. */
+static void check_synced(struct sim *s, const struct store *store, uint64_t index, uint64_t term)
+{
+	const struct voters *v = &store->raft.voters;
+	uint32_t have = 0;
+
+	if (index <= store->raft.voters_index)
+		return; /* another set may have decided */
+	for (uint32_t i = 0; i < v->count; i++) {
+		const struct host *h = host_of_id(s, v->seat[i].node);
+		if (!h || !h->node)
+			return;
+		const struct raft *r = &h->node->store->raft;
+		have += v->seat[i].votes && id_same(v->seat[i].voter, r->wal->voter) &&
+			r->stored >= index &&
+			(index <= r->log.base || log_term(&r->log, index) == term);
+	}
+	if (have < voters_quorum(v))
+		sim_break(s, "2: acknowledged is on the disks of a majority",
+			  "position %llu: on %u of %u", (unsigned long long)index, have,
+			  voters_count(v));
+}
+
 static void remember(struct sim *s, struct host *h, const struct entry *e)
 {
 	struct truth *t = s->truth;
@@ -223,6 +246,11 @@ static void remember(struct sim *s, struct host *h, const struct entry *e)
 			  (unsigned long long)e->index, (unsigned long long)e->term,
 			  (unsigned long long)t->at[t->count - 1].term);
 	t->at[t->count++] = (struct place){.term = e->term, .sum = sum_of(e->body)};
+	check_synced(s, store, e->index, e->term);
+	if (s->strike) {
+		s->strike = false;
+		sim_later(s, 0, (struct happening){.kind = HAPPEN_CHAOS, .a = CHAOS_STRIKE});
+	}
 	if (e->kind != ENTRY_BATCH)
 		return;
 	buffer_clear(&t->plain);
@@ -256,9 +284,9 @@ void truth_look(struct sim *s, struct host *h)
 	const struct store *store = h->node->store;
 	struct truth *t = s->truth;
 
+	check_store(s, h);
 	if (store->applied == h->looked)
 		return;
-	check_store(s, h);
 	for (uint64_t i = h->looked + 1; !s->broken && i <= store->applied; i++) {
 		if (!log_has(&store->raft.log, i))
 			continue; /* of a snapshot */

@@ -22,8 +22,8 @@ static void look_at(struct sim *s, struct host *h, struct seen *seen, const stru
 			  view_name(v), who->index, (unsigned long long)m->boot,
 			  (unsigned long long)m->incarnation, (unsigned long long)seen->boot,
 			  (unsigned long long)seen->incarnation);
-	bool newer =
-		m->boot > seen->boot || (m->boot == seen->boot && m->incarnation > seen->incarnation);
+	bool newer = m->boot > seen->boot ||
+		     (m->boot == seen->boot && m->incarnation > seen->incarnation);
 	if (seen->gone && !gone && !newer)
 		sim_break(s, "4: who is gone comes back by something newer only",
 			  "host %u, view %s: member %u at (%llu, %llu)", h->index, view_name(v),

@@ -313,8 +313,7 @@ void host_power(struct sim *s, struct host *h)
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us)
 {
 	h->frozen_until = s->now_us + for_us;
-	sim_later(s, for_us + THAW_US,
-		  (struct happening){.kind = HAPPEN_THAWED, .host = h->index});
+	sim_later(s, for_us + THAW_US, (struct happening){.kind = HAPPEN_THAWED, .host = h->index});
 }
 
 void host_signal(struct sim *s, struct host *h, enum signal signal)
@@ -378,6 +377,7 @@ static void happens_at(struct sim *s, struct host *h, struct happening *what)
 		break;
 	case HAPPEN_LOAD:
 	case HAPPEN_CHAOS:
+	case HAPPEN_BIRTH:
 	case HAPPEN_SCRIPT:
 		never("no host's business");
 		break;
@@ -390,6 +390,8 @@ static void happens(struct sim *s, struct happening *what)
 		load_happens(s, what);
 	} else if (what->kind == HAPPEN_CHAOS) {
 		chaos_happens(s, what);
+	} else if (what->kind == HAPPEN_BIRTH) {
+		birth_happens(s);
 	} else if (what->kind == HAPPEN_SCRIPT) {
 		script_happens(s, what);
 	} else if (what->host == 0) {
@@ -481,8 +483,16 @@ struct sim *sim_open(uint64_t seed, uint32_t hosts, uint32_t schedulers)
 	s->truth = truth_open();
 	s->reign = calloc(REIGNS, sizeof(*s->reign));
 	must(s->reign);
-	files_put(s->host[0].files, "founder", BYTES("founder\n"));
+	sim_found(s, 1);
 	return s;
+}
+
+void sim_found(struct sim *s, uint32_t host)
+{
+	for (uint32_t i = 0; i < s->hosts; i++)
+		files_drop(s->host[i].files, "founder");
+	if (host)
+		files_put(s->host[host - 1].files, "founder", BYTES("founder\n"));
 }
 
 void sim_close(struct sim *s)
