@@ -55,6 +55,13 @@ void metrics_set(struct metrics *m, enum metric which, uint64_t value)
 	m->value[which] = value;
 }
 
+void metrics_total(struct metrics *m, enum metric which, uint64_t total)
+{
+	must((unsigned)which < METRIC_COUNT);
+	must(rows[which].kind == COUNTER);
+	m->value[which] = total;
+}
+
 void metrics_observe(struct metrics *m, enum metric which, uint64_t us)
 {
 	must((unsigned)which < METRIC_COUNT);

@@ -17,10 +17,6 @@
 	X(METRIC_PACKETS_RECEIVED, COUNTER, "packets_received_total", "",                          \
 	  "Datagrams that opened well")                                                            \
 	X(METRIC_PACKETS_SENT, COUNTER, "packets_sent_total", "", "Datagrams sent")                \
-	X(METRIC_PACKET_BYTES_RECEIVED, COUNTER, "packet_received_bytes_total", "",                \
-	  "Bytes of all datagrams that came")                                                      \
-	X(METRIC_PACKET_BYTES_SENT, COUNTER, "packet_sent_bytes_total", "",                        \
-	  "Bytes of all datagrams sent")                                                           \
 	X(METRIC_DROPPED_SHORT, COUNTER, "packets_dropped_total", "reason=\"short\"",              \
 	  "Datagrams dropped, by reason")                                                          \
 	X(METRIC_DROPPED_VERSION, COUNTER, "packets_dropped_total", "reason=\"version\"", "")      \
@@ -28,7 +24,6 @@
 	X(METRIC_DROPPED_KEY, COUNTER, "packets_dropped_total", "reason=\"key\"", "")              \
 	X(METRIC_DROPPED_FORGED, COUNTER, "packets_dropped_total", "reason=\"forged\"", "")        \
 	X(METRIC_DROPPED_REPLAYED, COUNTER, "packets_dropped_total", "reason=\"replayed\"", "")    \
-	X(METRIC_DROPPED_MALFORMED, COUNTER, "packets_dropped_total", "reason=\"malformed\"", "")  \
 	X(METRIC_DROPPED_FULL, COUNTER, "packets_dropped_total", "reason=\"full\"", "")            \
 	X(METRIC_DROPPED_BIG, COUNTER, "packets_dropped_total", "reason=\"big\"", "")              \
 	X(METRIC_PACKETS_UNSENT, COUNTER, "packets_unsent_total", "",                              \
@@ -37,35 +32,42 @@
 	  "Multicast beacons that opened well")                                                    \
 	X(METRIC_BEACONS_SENT, COUNTER, "beacons_sent_total", "", "Multicast beacons sent")        \
 	X(METRIC_LINKS, GAUGE, "links", "", "Streams to peers that stand now")                     \
-	X(METRIC_LINKS_REFUSED, COUNTER, "links_refused_total", "",                                \
-	  "Streams whose handshake failed")                                                        \
+	X(METRIC_LINKS_OPENED, COUNTER, "links_opened_total", "", "Handshakes that ended well")          \
+	X(METRIC_LINKS_FAILED, COUNTER, "links_failed_total", "",                                  \
+	  "Handshakes that failed, took too long or were crowded out")                             \
 	X(METRIC_STREAMS_TURNED_AWAY, COUNTER, "streams_turned_away_total", "",                    \
 	  "Connections closed at once, beyond a limit")                                            \
 	X(METRIC_STREAMS_OVERFLOWED, COUNTER, "streams_overflowed_total", "",                      \
 	  "Streams closed because the peer took too little")                                       \
 	X(METRIC_FRAMES_RECEIVED, COUNTER, "frames_received_total", "", "Frames that came")        \
 	X(METRIC_FRAMES_SENT, COUNTER, "frames_sent_total", "", "Frames sent")                     \
-	X(METRIC_FRAMES_DROPPED_SENDER, COUNTER, "frames_dropped_total", "reason=\"sender\"",      \
-	  "Frames dropped, by reason")                                                             \
-	X(METRIC_FRAMES_DROPPED_TYPE, COUNTER, "frames_dropped_total", "reason=\"type\"", "")      \
-	X(METRIC_FRAMES_DROPPED_FULL, COUNTER, "frames_dropped_total", "reason=\"full\"", "")      \
+	X(METRIC_FRAMES_REFUSED_TYPE, COUNTER, "frames_refused_total", "reason=\"type\"",          \
+	  "Frames refused, by reason")                                                             \
+	X(METRIC_FRAMES_REFUSED_QUEUE, COUNTER, "frames_refused_total", "reason=\"queue\"", "")    \
+	X(METRIC_FRAMES_REFUSED_PEER, COUNTER, "frames_refused_total", "reason=\"peer\"", "")      \
 	X(METRIC_MEMBERS_SCHEDULERS, GAUGE, "members", "view=\"schedulers\"",                      \
 	  "Members alive, by view")                                                                \
 	X(METRIC_MEMBERS_ALL, GAUGE, "members", "view=\"all\"", "")                                \
-	X(METRIC_JOINS, COUNTER, "member_joins_total", "", "Members seen to join, both views")     \
-	X(METRIC_FAILURES, COUNTER, "member_failures_total", "",                                   \
-	  "Members seen to fail, both views")                                                      \
-	X(METRIC_LEAVES, COUNTER, "member_leaves_total", "", "Members seen to leave, both views")  \
 	X(METRIC_DIRECTOR, GAUGE, "director", "", "1 on the node that directs now")                \
 	X(METRIC_EPOCH_TERM, GAUGE, "epoch_term", "", "Term of the epoch this node knows")         \
-	X(METRIC_CALLS, COUNTER, "calls_total", "", "Calls that came, local and forwarded")        \
+	X(METRIC_STORE_POSITION, GAUGE, "store_position", "", "Last batch applied here")           \
+	X(METRIC_ELECTIONS, COUNTER, "store_elections_total", "", "Elections begun here")          \
+	X(METRIC_STORE_REFUSED, COUNTER, "store_messages_refused_total", "",                       \
+	  "Messages of another store, voter or boot")                                              \
+	X(METRIC_JOBS_QUEUED, GAUGE, "jobs", "state=\"queued\"", "Jobs known here, by state")      \
+	X(METRIC_JOBS_ACTIVE, GAUGE, "jobs", "state=\"active\"", "")                               \
+	X(METRIC_JOBS_ENDED, GAUGE, "jobs", "state=\"ended\"", "")                                 \
+	X(METRIC_SUBMITTED, COUNTER, "jobs_submitted_total", "", "Jobs accepted by this director") \
+	X(METRIC_ASSIGNED, COUNTER, "attempts_ordered_total", "",                                  \
+	  "Attempts ordered by this director")                                                     \
+	X(METRIC_FINISHED, COUNTER, "attempts_finished_total", "",                                 \
+	  "Results recorded by this director")                                                     \
+	X(METRIC_LOST, COUNTER, "attempts_lost_total", "", "Attempts whose lease ended")           \
 	X(METRIC_CALLS_REFUSED, COUNTER, "calls_refused_total", "",                                \
-	  "Calls answered with an error")                                                          \
-	X(METRIC_SPAWNS, COUNTER, "spawns_total", "", "Children started")                          \
-	X(METRIC_SPAWNS_FAILED, COUNTER, "spawns_failed_total", "",                                \
-	  "Children that could not be started")                                                    \
+	  "Calls that this director refused")                                                      \
+	X(METRIC_RUNNING, GAUGE, "attempts_running", "", "Attempts that hold a slot here")         \
+	X(METRIC_SLOTS, GAUGE, "slots", "", "Slots of this node's worker")                         \
 	X(METRIC_DISK_ERRORS, COUNTER, "disk_errors_total", "", "Writes that the disk refused")    \
-	X(METRIC_LOG_LOST, COUNTER, "log_entries_lost_total", "", "Log entries that nobody took")  \
 	X(METRIC_TURN, HISTOGRAM, "turn_seconds", "", "Length of one turn of the loop")            \
 	X(METRIC_SYNC, HISTOGRAM, "sync_seconds", "", "Length of one sync of the disk")
 /* clang-format on */
@@ -108,6 +110,8 @@ struct metrics {
 /* Zeroed is empty. */
 void metrics_add(struct metrics *m, enum metric which, uint64_t more);   /* a counter */
 void metrics_set(struct metrics *m, enum metric which, uint64_t value);  /* a gauge */
+/* A counter that is counted elsewhere: its total as it stands. */
+void metrics_total(struct metrics *m, enum metric which, uint64_t total);
 void metrics_observe(struct metrics *m, enum metric which, uint64_t us); /* a histogram */
 /* Prometheus' text form, appended to `out`. */
 MUST_USE enum err metrics_print(const struct metrics *m, struct buffer *out);

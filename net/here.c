@@ -4,7 +4,7 @@
 #include "core/must.h"
 #include "discovery/discovery.h"
 #include "gossip/swim.h"
-#include "net/link.h"
+#include "net/figures.h"
 #include "net/node_parts.h"
 #include "sched/store.h"
 #include "sched/worker.h"
@@ -136,15 +136,8 @@ static void metrics(struct node *n, const struct event *e, struct outbox *outbox
 {
 	struct buffer text;
 
-	metrics_set(n->metrics, METRIC_MEMBERS_ALL, swim_size(n->view[VIEW_ALL]));
-	if (n->view[VIEW_SCHEDULERS])
-		metrics_set(n->metrics, METRIC_MEMBERS_SCHEDULERS,
-			    swim_size(n->view[VIEW_SCHEDULERS]));
-	metrics_set(n->metrics, METRIC_DIRECTOR, n->life.directing);
-	metrics_set(n->metrics, METRIC_EPOCH_TERM, n->life.epoch.term);
-	metrics_set(n->metrics, METRIC_LINKS, links_counts(n->links).streams);
 	buffer_init(&text, FRAME_MAX);
-	if (metrics_print(n->metrics, &text) == OK)
+	if (figures_print(n, &text) == OK)
 		api_answer(e, EXIT_GOOD, buffer_bytes(&text), NULL, outbox);
 	else
 		api_answer(e, EXIT_OTHER, (struct bytes){0}, "the metrics are too long", outbox);

@@ -82,6 +82,7 @@ static void send_datagram(struct node *n, enum view view, bool beacon, struct ad
 	enum err err = beacon ? seal_put_beacon(&n->seal, body, &packet)
 			      : seal_put(&n->seal, view, body, &packet);
 	must(err == OK); /* cores keep to DATAGRAM_BODY_MAX */
+	metrics_add(n->metrics, beacon ? METRIC_BEACONS_SENT : METRIC_PACKETS_SENT, 1);
 	enum door door = beacon                    ? DOOR_MULTICAST
 			 : view == VIEW_SCHEDULERS ? DOOR_SCHEDULERS
 						   : DOOR_ALL;
