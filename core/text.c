@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/must.h"
 
@@ -136,6 +137,17 @@ struct text_short text_size(uint64_t bytes)
 	static const struct unit alone = {"", 1};
 
 	return bytes == 0 ? print(0, &alone) : print(bytes, sizes);
+}
+
+struct text_short text_time(uint64_t wall_us)
+{
+	struct text_short out = {"-"};
+	time_t seconds = (time_t)(wall_us / 1000000);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(out.s, sizeof(out.s), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return out;
 }
 
 /* Bytes of the well-formed UTF-8 character that `at` begins (Unicode, table 3-7), its number in `c`; 0 when it is none. */

@@ -27,6 +27,8 @@ struct text_short {
 /* Exact, in the largest unit that divides it: 90s, 1500ms, 64MiB, 1000. */
 struct text_short text_duration(uint64_t us);
 struct text_short text_size(uint64_t bytes);
+/* Wall clock in UTC, to the second: 2026-11-21T23:55:06Z. */
+struct text_short text_time(uint64_t wall_us);
 
 /* In place: control characters, characters that turn the writing's direction and bytes that are no UTF-8 become '?', so
  * that a name from elsewhere can not drive a terminal. Newlines stay when `lines`. */

@@ -4,6 +4,7 @@
 
 #include "core/must.h"
 #include "core/sheet.h"
+#include "core/text.h"
 #include "sched/director_part.h"
 
 static const char *const jobs_names[] = {"ID",   "NAME",     "STATE",   "WORKER",     "ATTEMPT",
@@ -50,7 +51,7 @@ static void sheet_span(struct sheet *s, uint64_t from_us, uint64_t to_us)
 static void sheet_stamp(struct sheet *s, uint64_t stamp_us)
 {
 	if (stamp_us)
-		sheet_u64(s, stamp_us / 1000000);
+		sheet_text(s, text_time(stamp_us).s);
 	else
 		sheet_nil(s);
 }

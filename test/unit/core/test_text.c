@@ -176,6 +176,14 @@ static void bytes_that_are_no_utf_8_become_question_marks(void **state)
 		"?a?", false);
 }
 
+static void a_time_is_written_in_utc_to_the_second(void **state)
+{
+	(void)state;
+	assert_string_equal(text_time(0).s, "1970-01-01T00:00:00Z");
+	assert_string_equal(text_time(951782399999999).s, "2000-02-28T23:59:59Z");
+	assert_string_equal(text_time(1795305306000000).s, "2026-11-21T23:55:06Z");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +194,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_is_read_again),
 		cmocka_unit_test(what_could_drive_a_terminal_is_shown_as_question_marks),
 		cmocka_unit_test(bytes_that_are_no_utf_8_become_question_marks),
+		cmocka_unit_test(a_time_is_written_in_utc_to_the_second),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
