@@ -112,6 +112,12 @@ void move_bury(struct swim *s, uint32_t slot, uint64_t incarnation, uint32_t aft
 	m->accusers = accusers;
 	rumor_drop(&s->rumors, slot);
 	spread(s, slot, RUMOR_BAD);
+	/* Alone there is nobody to tell. Kept, these deaths would be the first thing said to whoever is met again, who would
+	 * believe them; a sync tells them so that they are doubted first. */
+	if (s->members.living.count == 0) {
+		rumors_fini(&s->rumors);
+		rumors_init(&s->rumors);
+	}
 	card_facts(m->card, &facts);
 	view_log_failed(&s->log, &facts, after_ms, accusers, before, s->members.suspects,
 			(uint64_t)d.max_ms * 1000, s->now_us, s->out);
