@@ -134,6 +134,20 @@ static bool is_about_new_facts(const struct member *m, const struct update *u)
 	       (u->state == MEMBER_ALIVE || u->state == MEMBER_SUSPECT);
 }
 
+/* Here it is dead, there it lives, and after a partition they may be right: it is told as a doubt, for the member itself to
+ * end. Told as dead it would be buried by those who hear it well. */
+static void object(struct swim *s, const struct member *m)
+{
+	struct update doubt = {.id = m->id,
+			       .boot = m->boot,
+			       .incarnation = m->incarnation,
+			       .state = MEMBER_SUSPECT,
+			       .facts = m->card->digest,
+			       .accuser = swim_self(s)->id};
+
+	reply_update(s, &doubt);
+}
+
 /* Same life. The order of claims is that of the paper (4.2) but for `dead`, which a higher incarnation refutes. */
 static void hear_of_known(struct swim *s, uint32_t slot, const struct update *u, bool synced)
 {
@@ -144,13 +158,11 @@ static void hear_of_known(struct swim *s, uint32_t slot, const struct update *u,
 		if (u->incarnation > m->incarnation)
 			move_alive(s, slot, u->incarnation);
 		else if (m->state == MEMBER_DEAD)
-			reply_member(s, slot, false);
+			object(s, m);
 		break;
 	case MEMBER_SUSPECT:
 		if (member_is_here(m) && u->incarnation >= m->incarnation)
 			move_doubt(s, slot, u->accuser, u->incarnation);
-		else if (m->state == MEMBER_DEAD)
-			reply_member(s, slot, false);
 		break;
 	case MEMBER_DEAD:
 		if (u->incarnation < m->incarnation)
