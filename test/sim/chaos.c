@@ -20,7 +20,7 @@ static struct host *anybody(struct sim *s)
 /* A cluster as some operator has configured it, and what its bad week is like. */
 void chaos_vary(struct sim *s)
 {
-	static const uint32_t leases[] = {60, 60, 12, 4};
+	static const uint32_t leases[] = {60, 12, 4, 4};
 	static const uint64_t gaps_ms[] = {12000, 12000, 3000, 45000};
 	static const uint32_t every_ms[] = {2000, 2000, 1000, 500};
 	uint32_t lease_s = leases[rng_below(&s->rng, 4)];
@@ -28,6 +28,8 @@ void chaos_vary(struct sim *s)
 
 	s->chaos_gap_us = gaps_ms[rng_below(&s->rng, 4)] * 1000;
 	s->wish.every_us = every_ms[rng_below(&s->rng, 4)] * UINT64_C(1000);
+	if (lease_s == 60 && s->wish.every_us < 2000000)
+		s->wish.every_us = 2000000; /* there are so many slots */
 	s->wish.long_ms = lease_s * UINT64_C(1500);
 	s->wish.weight = rng_below(&s->rng, 4) == 0 ? 6000 : 0;
 	s->wish.own_keys = s->wall_jumps = rng_below(&s->rng, 3) == 0;

@@ -182,10 +182,12 @@ static void next(struct sim *s)
 	struct user *u = user_add(s);
 	write_key(s, u);
 	/* Most are short; some outlive a fail-over, a few a lease. */
-	uint64_t top = rng_below(&s->rng, 8) == 0 ? l->wish.long_ms : 3000;
+	uint64_t top = rng_below(&s->rng, 4) == 0 ? l->wish.long_ms : 3000;
 	uint64_t ms = rng_between(&s->rng, 1, top);
 	write_work(s, u, ms, rng_below(&s->rng, 8) == 0);
-	u->submit.task.on_lost = (enum on_lost)rng_below(&s->rng, ON_LOST_HOLD + 1);
+	u->submit.task.on_lost = rng_below(&s->rng, 2)
+					 ? ON_LOST_RESTART
+					 : (enum on_lost)rng_below(&s->rng, ON_LOST_HOLD + 1);
 	u->submit.task.priority = (uint32_t)rng_below(&s->rng, 3);
 	u->again = rng_below(&s->rng, 8) == 0;
 	u->cancels = rng_below(&s->rng, 10) == 0;
