@@ -156,7 +156,7 @@ enum bond_verdict bond_attached(struct bond *b, const struct peer *from, const s
 {
 	struct bond_peer *p = find(b, from->id);
 
-	if (p == NULL)
+	if (p == NULL || a->serial != p->serial)
 		return BOND_IGNORED;
 	if (b->obeys && id_same(b->director.id, from->id) && a->accepted &&
 	    bond_obeys(b, from, a->fence)) {
@@ -182,6 +182,7 @@ enum bond_verdict bond_attached(struct bond *b, const struct peer *from, const s
 	b->obeys = true;
 	b->granted = false;
 	b->director = *from;
+	b->session = a->serial;
 	b->highest = a->fence;
 	b->attach_us = UINT64_MAX;
 	b->tries = 0;
@@ -255,7 +256,7 @@ bool bond_next(struct bond *b, uint64_t now_us, struct peer *out, bool *fresh)
 	return false;
 }
 
-void bond_ask(struct bond *b, const struct peer *to, uint64_t now_us)
+uint64_t bond_ask(struct bond *b, const struct peer *to, uint64_t now_us)
 {
 	struct bond_peer *p = find(b, to->id);
 
@@ -263,8 +264,10 @@ void bond_ask(struct bond *b, const struct peer *to, uint64_t now_us)
 	stop_obeying(b);
 	p->asked_us = now_us > 0 ? now_us : 1;
 	p->mark = b->taken;
+	p->serial = ++b->serial;
 	if (b->attach_us == UINT64_MAX)
 		ask_around(b, now_us);
+	return p->serial;
 }
 
 bool bond_lease_due(struct bond *b, uint64_t now_us)

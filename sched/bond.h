@@ -31,6 +31,7 @@ struct bond_peer {
 	bool alive;
 	uint64_t asked_us; /* an ATTACH waits for its answer since; 0: none does */
 	uint64_t mark;     /* what had been taken when it was shown the inventory */
+	uint64_t serial;   /* of the last ATTACH to it: an answer to an earlier one says nothing */
 };
 
 struct bond {
@@ -41,10 +42,12 @@ struct bond {
 	/* whom we obey */
 	bool obeys;
 	struct peer director;
+	uint64_t session; /* the ATTACH that it answered: orders of an earlier one are refused */
 	/* attaching */
 	uint64_t attach_us; /* when to ask around again; UINT64_MAX: not */
 	uint32_t tries;
-	uint64_t taken; /* counts what changed the inventory */
+	uint64_t serial; /* of the last ATTACH to anybody */
+	uint64_t taken;  /* counts what changed the inventory */
 	/* lease */
 	uint32_t lease_ms;
 	uint64_t ask_us;   /* when to ask for it next; UINT64_MAX: not */
@@ -91,8 +94,8 @@ bool bond_silent(struct bond *b, uint64_t now_us, struct peer *out);
 /* The next scheduler that an ATTACH is to be sent to now; `fresh` false: its stream is to be closed first, it did not
  * answer. Call until false. */
 bool bond_next(struct bond *b, uint64_t now_us, struct peer *out, bool *fresh);
-/* An ATTACH goes to this peer now: nobody is obeyed until it is answered. */
-void bond_ask(struct bond *b, const struct peer *to, uint64_t now_us);
+/* An ATTACH goes to this peer now: nobody is obeyed until it is answered. Its serial. */
+uint64_t bond_ask(struct bond *b, const struct peer *to, uint64_t now_us);
 /* True when the lease is to be asked for now; counts as asked. */
 bool bond_lease_due(struct bond *b, uint64_t now_us);
 /* `may_ask`: the inventory is known, so schedulers may be asked. */

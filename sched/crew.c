@@ -100,6 +100,7 @@ void hand_attach(struct hand *h, const struct attach *a, const struct peer *peer
 	h->linked = peer->link != 0;
 	h->peer = *peer;
 	h->boot = a->boot;
+	h->serial = a->serial;
 	h->slots = a->slots;
 	h->heard_us = now_us;
 	h->lease_from_us = now_us;

@@ -53,6 +53,7 @@ struct hand {
 	bool rests;    /* it refused an attempt a moment ago */
 	struct peer peer;
 	uint64_t boot;
+	uint64_t serial; /* of its last ATTACH in that boot */
 	uint32_t slots;
 	uint64_t heard_us;
 	uint64_t lease_from_us; /* what a lease could have begun at */

@@ -65,6 +65,7 @@ void work_order(struct director *d, const struct entry *e, struct outbox *o)
 	must(job.state == JOB_EXECUTING);
 	must(id_same(job.worker, h->id));
 	order = (struct order){.fence = d->fence,
+			       .serial = h->serial,
 			       .attempt = job_attempt(&job),
 			       .on_lost = job.task.on_lost,
 			       .kill_after_ms = job.task.kill_after_ms,
@@ -115,12 +116,14 @@ void work_reported(struct director *d, const struct promise *p, struct outbox *o
 	acknowledge(d, &p->to.peer, p->attempt, o);
 }
 
-static void attached(struct director *d, const struct peer *to, const char *why, struct outbox *o)
+static void attached(struct director *d, const struct peer *to, uint64_t serial, const char *why,
+		     struct outbox *o)
 {
 	struct attached a = {.fence = d->fence,
 			     .accepted = why[0] == '\0',
 			     .registered = why[0] == '\0',
-			     .lease_ms = d->config.lease_ms};
+			     .lease_ms = d->config.lease_ms,
+			     .serial = serial};
 
 	snprintf(a.why, sizeof(a.why), "%s", why);
 	buffer_clear(&d->body);
@@ -314,7 +317,7 @@ void work_registered(struct director *d, const struct promise *p, struct outbox 
 		return;
 	must(h->registered);
 	h->accepted = true;
-	attached(d, &p->to.peer, "", o);
+	attached(d, &p->to.peer, h->serial, "", o);
 	outbox_log(o, LOG_LEVEL_INFO, "worker registered: id=%s name=%s slots=%u", id_text(h->id).s,
 		   hand_name(h, name), h->slots);
 }
@@ -346,9 +349,11 @@ void work_attach(struct director *d, const struct event *e, struct outbox *o)
 		return;
 	}
 	h = crew_add(&d->crew, a.node);
+	if (h && h->boot == a.boot && a.serial < h->serial)
+		return; /* overtaken on another stream by a later one */
 	why = h ? refusal(d, &a) : "there are too many workers";
 	if (why) {
-		attached(d, peer, why, o);
+		attached(d, peer, a.serial, why, o);
 		outbox_log(o, LOG_LEVEL_WARN, "worker refused: id=%s why=\"%s\"", id_text(a.node).s,
 			   why);
 		return;
@@ -362,7 +367,7 @@ void work_attach(struct director *d, const struct event *e, struct outbox *o)
 	if (!registered)
 		return;
 	h->accepted = true;
-	attached(d, peer, "", o);
+	attached(d, peer, a.serial, "", o);
 	outbox_log(o, LOG_LEVEL_INFO, "worker connected: id=%s name=%s slots=%u holds=%u",
 		   id_text(h->id).s, hand_name(h, name), h->slots, a.count);
 	compare_all(d, h, &a, new_machine, o);

@@ -11,9 +11,9 @@ enum {
 	FENCE_FIELDS = 3,
 	ATTEMPT_FIELDS = 3,
 	HELD_FIELDS = ATTEMPT_FIELDS + 1,
-	ATTACH_FIELDS = 3 + FENCE_FIELDS + 3,
-	ATTACHED_FIELDS = FENCE_FIELDS + 4,
-	ORDER_FIELDS = FENCE_FIELDS + ATTEMPT_FIELDS + 8,
+	ATTACH_FIELDS = 4 + FENCE_FIELDS + 3,
+	ATTACHED_FIELDS = FENCE_FIELDS + 5,
+	ORDER_FIELDS = FENCE_FIELDS + ATTEMPT_FIELDS + 9,
 	REPORT_FIELDS = 1 + ATTEMPT_FIELDS + 10,
 	REPORTED_FIELDS = FENCE_FIELDS + ATTEMPT_FIELDS,
 	LEASE_ASK_FIELDS = 2,
@@ -122,6 +122,7 @@ enum err attach_put(const struct attach *a, struct buffer *out)
 		put_attempt(&p, a->held[i].attempt);
 		pack_u64(&p, a->held[i].state);
 	}
+	pack_u64(&p, a->serial);
 	return pack_err(&p);
 }
 
@@ -158,6 +159,7 @@ enum err attach_get(struct bytes body, struct attach *out)
 	}
 	for (uint32_t i = 0; i < out->count && unpack_err(&u) == OK; i++)
 		get_held(&u, &out->held[i]);
+	out->serial = unpack_u64(&u);
 	return close_body(&u, n, ATTACH_FIELDS);
 }
 
@@ -172,6 +174,7 @@ enum err attached_put(const struct attached *a, struct buffer *out)
 	pack_bool(&p, a->registered);
 	pack_u64(&p, a->lease_ms);
 	pack_str(&p, a->why);
+	pack_u64(&p, a->serial);
 	return pack_err(&p);
 }
 
@@ -185,6 +188,7 @@ enum err attached_get(struct bytes body, struct attached *out)
 	out->registered = unpack_bool(&u);
 	out->lease_ms = unpack_u32(&u);
 	unpack_str(&u, out->why, sizeof(out->why));
+	out->serial = unpack_u64(&u);
 	return close_body(&u, n, ATTACHED_FIELDS);
 }
 
@@ -206,6 +210,7 @@ enum err order_put(const struct order *o, struct buffer *out)
 	pack_bin(&p, o->env);
 	pack_str(&p, o->user);
 	pack_str(&p, o->directory);
+	pack_u64(&p, o->serial);
 	return pack_err(&p);
 }
 
@@ -242,6 +247,7 @@ enum err order_get(struct bytes body, struct order *out)
 	out->env = unpack_bin(&u, JOB_TEXT_MAX);
 	unpack_str(&u, out->user, sizeof(out->user));
 	unpack_str(&u, out->directory, sizeof(out->directory));
+	out->serial = unpack_u64(&u);
 	if (unpack_err(&u) == OK) {
 		check_texts(&u, out->command, 1);
 		check_texts(&u, out->env, 0);

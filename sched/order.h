@@ -60,6 +60,8 @@ struct attach {
 		[16]; /* kernel's boot id: another one ends every doubt about older attempts */
 	struct fence highest; /* the worker's highest epoch, synced */
 	uint32_t slots;
+	uint64_t
+		serial; /* of this ATTACH, in this boot: what was ordered before it is refused after it */
 	bool whole; /* the inventory is complete: spool and keeper were both asked */
 	uint32_t count;
 	struct held held[SLOTS_MAX];
@@ -70,12 +72,14 @@ struct attached {
 	bool accepted;
 	bool registered; /* the registration is committed: log `registered runner with database` */
 	uint32_t lease_ms;
-	char why[128]; /* when not accepted */
+	uint64_t serial; /* of the ATTACH that is answered */
+	char why[128];   /* when not accepted */
 };
 
 struct order {
 	struct fence fence;
 	struct attempt attempt;
+	uint64_t serial; /* of the worker's last ATTACH that the director has seen */
 	enum on_lost on_lost;
 	uint32_t kill_after_ms;
 	uint64_t timeout_ms; /* 0: none */

@@ -127,7 +127,7 @@ static void attach(struct worker *w, const struct peer *to, struct outbox *o)
 		a->held[a->count++] =
 			(struct held){.attempt = one->attempt, .state = held_state(one)};
 	}
-	bond_ask(&w->bond, to, w->now_us);
+	a->serial = bond_ask(&w->bond, to, w->now_us);
 	buffer_clear(&w->scratch);
 	enum err err = attach_put(a, &w->scratch);
 	must(err == OK);

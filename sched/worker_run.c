@@ -135,7 +135,7 @@ void run_order(struct worker *w, const struct event *e, struct outbox *o)
 	struct order order;
 
 	if (order_get(e->frame.body, &order) != OK ||
-	    !bond_obeys(&w->bond, &e->frame.peer, order.fence)) {
+	    !bond_obeys(&w->bond, &e->frame.peer, order.fence) || order.serial != w->bond.session) {
 		outbox_log(o, LOG_LEVEL_DEBUG, "order ignored: not from the director we obey");
 		return;
 	}

@@ -41,7 +41,7 @@ enum store_mode {
 
 struct fake {
 	struct id id;
-	uint64_t boot, link;
+	uint64_t boot, link, serial;
 	uint8_t machine_boot[16];
 	uint32_t slots;
 	bool connected, attached, mute, whole, spool_lost;
@@ -173,6 +173,7 @@ static void fake_attach(struct world *w, struct fake *f)
 {
 	struct attach a = {.node = f->id,
 			   .boot = f->boot,
+			   .serial = ++f->serial,
 			   .slots = f->slots,
 			   .whole = f->whole,
 			   .count = f->spool_lost ? 0 : f->count};
@@ -260,12 +261,14 @@ static void fake_hear(struct world *w, struct fake *f, const struct effect *e)
 		break;
 	case FRAME_ATTACHED:
 		assert_int_equal(attached_get(e->post.body, &attached), OK);
+		assert_int_equal(attached.serial, f->serial);
 		f->attached = attached.accepted;
 		memcpy(f->refused, attached.why, sizeof(f->refused));
 		break;
 	case FRAME_ORDER:
 		assert_int_equal(order_get(e->post.body, &order), OK);
 		assert_true(f->attached);
+		assert_int_equal(order.serial, f->serial);
 		w->orders++;
 		if (fake_find(f, order.attempt))
 			break;

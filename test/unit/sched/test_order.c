@@ -79,7 +79,8 @@ static void an_inventory_comes_over_whole(void **state)
 			     .highest = fence,
 			     .slots = SLOTS_MAX,
 			     .whole = true,
-			     .count = SLOTS_MAX};
+			     .count = SLOTS_MAX,
+			     .serial = 12};
 	for (uint32_t i = 0; i < SLOTS_MAX; i++)
 		in.held[i] = (struct held){{attempt.job, i, i + 1}, (enum held_state)(i % 3)};
 	buffer_init(&b, FRAME_MAX);
@@ -87,6 +88,7 @@ static void an_inventory_comes_over_whole(void **state)
 	assert_int_equal(attach_get(buffer_bytes(&b), &out), OK);
 	assert_true(id_same(out.node, in.node));
 	assert_int_equal(out.boot, 77);
+	assert_int_equal(out.serial, 12);
 	assert_memory_equal(out.machine_boot, in.machine_boot, 16);
 	assert_int_equal(out.highest.epoch.term, fence.epoch.term);
 	assert_int_equal(out.slots, SLOTS_MAX);
@@ -179,7 +181,7 @@ static void a_report_comes_over(void **state)
 
 static void the_short_words_come_over(void **state)
 {
-	struct attached attached = {fence, true, true, 60000, "why"}, attached2;
+	struct attached attached = {fence, true, true, 60000, 34, "why"}, attached2;
 	struct reported reported = {fence, attempt}, reported2;
 	struct lease_ask ask = {{{3}}, 12}, ask2;
 	struct lease lease = {fence, 12, 60000}, lease2;
@@ -193,6 +195,7 @@ static void the_short_words_come_over(void **state)
 	assert_int_equal(attached_get(buffer_bytes(&b), &attached2), OK);
 	assert_true(attached2.accepted && attached2.registered);
 	assert_int_equal(attached2.lease_ms, 60000);
+	assert_int_equal(attached2.serial, 34);
 	assert_string_equal(attached2.why, "why");
 	REFUSES_EVERY_PIECE(attached_get, struct attached, b);
 	buffer_clear(&b);

@@ -52,7 +52,8 @@ struct world {
 	uint32_t held_count;
 	struct said post[POSTS_MAX];
 	uint32_t posts;
-	bool keeper_mute; /* its words wait for nobody: they are dropped */
+	uint64_t serial[16]; /* of the last ATTACH to whom, by the first byte of the id */
+	bool keeper_mute;    /* its words wait for nobody: they are dropped */
 	uint32_t spawns;
 	int32_t pid; /* of the last child */
 	int signal;  /* the last sent to it */
@@ -218,6 +219,16 @@ static void read_for(struct world *w, const struct effect *f)
 	queue(w, &e, bytes_of(all.at + at, len));
 }
 
+static void note_serial(struct world *w, const struct said *s)
+{
+	struct attach a;
+
+	if (s->type != FRAME_ATTACH)
+		return;
+	must(attach_get(buffer_bytes(&s->body), &a) == OK);
+	w->serial[s->to.b[0]] = a.serial;
+}
+
 static void worker_does(struct world *w)
 {
 	for (size_t i = 0; i < outbox_count(w->outbox); i++) {
@@ -231,6 +242,7 @@ static void worker_does(struct world *w)
 					   .request = f->post.request};
 			buffer_init(&s->body, FRAME_MAX);
 			must(buffer_add(&s->body, f->post.body) == OK);
+			note_serial(w, s);
 		} else if (f->kind == EFFECT_PUT) {
 			struct file *file = file_make(w, f->disk.file);
 			buffer_clear(&file->bytes);
@@ -434,6 +446,7 @@ static void say_attached(struct world *w, struct id from, uint64_t term)
 {
 	SAY(w, from, FRAME_ATTACHED, attached_put,
 	    &(struct attached){.fence = fence_of(term),
+			       .serial = w->serial[from.b[0]],
 			       .accepted = true,
 			       .registered = true,
 			       .lease_ms = LEASE_MS});
@@ -476,6 +489,7 @@ static void say_order(struct world *w, struct id from, uint64_t term, uint8_t nu
 {
 	SAY(w, from, FRAME_ORDER, order_put,
 	    &(struct order){.fence = fence_of(term),
+			    .serial = w->serial[from.b[0]],
 			    .attempt = job(number),
 			    .command = BYTES("\x91\xa4true"),
 			    .env = BYTES("\x91\xa3"
@@ -897,6 +911,35 @@ static void an_answer_older_than_what_was_taken_is_asked_anew(void **state)
 	world_end(w);
 }
 
+static void what_was_ordered_before_the_last_attach_is_not_taken(void **state)
+{
+	struct world *w = world_make();
+	struct order order = {.fence = fence_of(4),
+			      .attempt = job(1),
+			      .command = BYTES("\x91\xa4true"),
+			      .env = BYTES("\x90")};
+
+	(void)state;
+	join(w, 4);
+	order.serial = w->serial[anna.b[0]];
+	/* asked again, it shows an inventory without that order: the director may give it to another from then on */
+	say_direct(w, anna, 4);
+	assert_true(w->serial[anna.b[0]] > order.serial);
+	SAY(w, anna, FRAME_ATTACHED, attached_put,
+	    &(struct attached){.fence = fence_of(4),
+			       .serial = order.serial,
+			       .accepted = true,
+			       .lease_ms = LEASE_MS});
+	SAY(w, anna, FRAME_ORDER, order_put, &order);
+	assert_int_equal(worker_running(w->worker), 0);
+	say_attached(w, anna, 4);
+	SAY(w, anna, FRAME_ORDER, order_put, &order);
+	assert_int_equal(worker_running(w->worker), 0);
+	say_order(w, anna, 4, 1);
+	assert_int_equal(worker_running(w->worker), 1);
+	world_end(w);
+}
+
 static void another_store_is_not_followed_while_attempts_are_held(void **state)
 {
 	struct world *w = world_make();
@@ -911,6 +954,7 @@ static void another_store_is_not_followed_while_attempts_are_held(void **state)
 				.link = {.peer = {.id = anna, .link = 1}, .purpose = PURPOSE_RPC}});
 	meet(w, bert, "bert");
 	pass(w, SECOND);
+	a.serial = w->serial[bert.b[0]];
 	SAY(w, bert, FRAME_ATTACHED, attached_put, &a);
 	assert_null(strstr(w->log, "director is bert"));
 	world_end(w);
@@ -990,6 +1034,7 @@ static void the_end_of_the_lease_ends_what_may_restart(void **state)
 	forget_posts(w);
 	SAY(w, anna, FRAME_ORDER, order_put,
 	    &(struct order){.fence = fence_of(5),
+			    .serial = w->serial[anna.b[0]],
 			    .attempt = job(1),
 			    .on_lost = ON_LOST_FAIL,
 			    .command = BYTES("\x91\xa4true"),
@@ -1209,6 +1254,7 @@ int main(void)
 		cmocka_unit_test(what_the_spool_does_not_know_is_killed_before_anybody_is_asked),
 		cmocka_unit_test(between_the_question_and_its_answer_nothing_is_taken),
 		cmocka_unit_test(an_answer_older_than_what_was_taken_is_asked_anew),
+		cmocka_unit_test(what_was_ordered_before_the_last_attach_is_not_taken),
 		cmocka_unit_test(another_store_is_not_followed_while_attempts_are_held),
 		cmocka_unit_test(a_silent_director_is_left),
 		cmocka_unit_test(a_lease_is_asked_for_five_times_in_its_length),
