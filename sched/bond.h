@@ -82,7 +82,7 @@ enum bond_verdict bond_attached(struct bond *b, const struct peer *from, const s
 bool bond_obeys(const struct bond *b, const struct peer *from, struct fence fence);
 /* The lease moved: true when it ends later now. */
 bool bond_leased(struct bond *b, const struct lease *l, uint64_t now_us);
-/* The inventory has changed by an order. */
+/* The inventory has changed by an order, or by a loss. */
 void bond_took(struct bond *b);
 /* Obey nobody and ask around soon: the inventory has to be shown anew. */
 void bond_loosen(struct bond *b, uint64_t now_us);

@@ -293,10 +293,12 @@ static void closed(struct worker *w, struct spooled *one, struct outbox *o)
 		   id_text(one->attempt.job).s, one->attempt.number, (int)one->code,
 		   (unsigned long long)(took_ms / 1000), (unsigned long long)(took_ms % 1000),
 		   one->why[0] == '\0' ? "" : " why=\"", one->why, one->why[0] == '\0' ? "" : "\"");
-	if (one->lost) /* the inventory, shown anew, says so */
+	if (one->lost) { /* the inventory, shown anew, says so; the answer to an older one does not count */
+		bond_took(&w->bond);
 		bond_loosen(&w->bond, w->now_us);
-	else
+	} else {
 		run_report(w, one, o);
+	}
 }
 
 /* --- disk --- */
