@@ -96,12 +96,14 @@ static void led(struct node *n, const struct event *e, struct outbox *outbox)
 /* `auto`: a scheduler runs jobs itself while no machine is there for it alone. */
 static void count_workers(struct node *n, struct outbox *outbox)
 {
+	/* All members are looked at: only who needs the number counts. */
+	if (!n->worker || !n->view[VIEW_SCHEDULERS] ||
+	    n->config->in_process_worker != IN_PROCESS_AUTO)
+		return;
 	uint32_t dedicated = swim_count(n->view[VIEW_ALL], ROLE_WORKER, ROLE_SCHEDULER);
 	uint32_t before = n->life.dedicated;
-
 	n->life.dedicated = dedicated;
-	if (!n->worker || !n->view[VIEW_SCHEDULERS] ||
-	    n->config->in_process_worker != IN_PROCESS_AUTO || !before == !dedicated)
+	if (!before == !dedicated)
 		return;
 	outbox_log(outbox, LOG_LEVEL_INFO,
 		   dedicated ? "runs no jobs itself from now on: a worker has come"
