@@ -28,9 +28,10 @@ void chaos_vary(struct sim *s)
 
 	s->chaos_gap_us = gaps_ms[rng_below(&s->rng, 4)] * 1000;
 	s->wish.every_us = every_ms[rng_below(&s->rng, 4)] * UINT64_C(1000);
-	if (lease_s == 60 && s->wish.every_us < 2000000)
-		s->wish.every_us = 2000000; /* there are so many slots */
-	s->wish.long_ms = lease_s * UINT64_C(1500);
+	/* Work that outlives a cut and a lease; but there are only so many slots. */
+	s->wish.long_ms = lease_s * (lease_s == 60 ? UINT64_C(1500) : UINT64_C(4000));
+	if (s->wish.every_us < s->wish.long_ms * 20)
+		s->wish.every_us = s->wish.long_ms * 20;
 	s->wish.weight = rng_below(&s->rng, 4) == 0 ? 6000 : 0;
 	s->wish.own_keys = s->wall_jumps = rng_below(&s->rng, 3) == 0;
 	s->snapshot_every = dice == 0 ? 16384 : dice == 1 ? 65536 : 0;
