@@ -362,7 +362,7 @@ uint32_t household_running(const struct sim *s, struct id job)
 	for (uint32_t i = 0; i < s->hosts; i++) {
 		const struct household *w = s->host[i].household;
 		for (size_t c = 0; c < w->children; c++)
-			count += s->host[i].frozen_until <= s->now_us &&
+			count += s->host[i].frozen_until + THAW_US <= s->now_us &&
 				 id_same(w->child[c].attempt.job, job);
 	}
 	return count;
@@ -381,6 +381,6 @@ void household_thawed(struct sim *s, struct host *h)
 {
 	const struct household *w = h->household;
 
-	for (size_t c = 0; h->frozen_until <= s->now_us && c < w->children; c++)
+	for (size_t c = 0; h->frozen_until + THAW_US <= s->now_us && c < w->children; c++)
 		check_jobs(s, w->child[c].attempt.job);
 }

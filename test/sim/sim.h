@@ -251,6 +251,9 @@ void files_put(struct files *f, const char *name, struct bytes body);
 void files_drop(struct files *f, const char *name);
 void disk_full(struct host *h, bool full);
 
+/* A machine that wakes may run on for this instant, until its keeper has killed what outlived its lease. */
+#define THAW_US UINT64_C(20000) /* the instant between waking and the kill */
+
 /* --- keeper.c --- */
 struct household *household_open(void);
 void household_close(struct household *w);
@@ -319,7 +322,7 @@ enum chaos {
 	CHAOS_NEXT,
 	CHAOS_JOIN_AGAIN, /* host b */
 	CHAOS_SPACE,      /* on host b */
-	CHAOS_STRIKE,     /* the power goes everywhere */
+	CHAOS_STRIKE,     /* at a commit: the power goes everywhere, or workers sleep */
 };
 /* Draws how the cluster is configured, and s->wish. Before anything starts. */
 void chaos_vary(struct sim *s);

@@ -10,7 +10,6 @@
 #include "test/sim/sim.h"
 
 #define VERIFY_US 150u
-#define THAW_US   UINT64_C(20000) /* the instant between waking and the kill */
 
 /* --- the queue: a binary heap by (time, order) --- */
 
