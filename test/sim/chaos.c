@@ -125,6 +125,26 @@ static void all_lose_power(struct sim *s)
 	}
 }
 
+/* Orders are under way: those whom they reach sleep, some for longer than their lease. */
+static void workers_sleep(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->hosts; i++) {
+		struct host *h = &s->host[i];
+		if (!(h->config.role & ROLE_SCHEDULER) && rng_below(&s->rng, 2))
+			host_freeze(
+				s, h,
+				rng_between(&s->rng, 50000, h->config.lease_s * UINT64_C(2200000)));
+	}
+}
+
+static void strike(struct sim *s)
+{
+	if (rng_below(&s->rng, 2))
+		all_lose_power(s);
+	else
+		workers_sleep(s);
+}
+
 static void wall_jumps(struct sim *s, struct host *h)
 {
 	if (s->wall_jumps)
@@ -187,7 +207,7 @@ static void a_fault(struct sim *s)
 		wall_jumps(s, h);
 		break;
 	case 19:
-		s->strike = rng_below(&s->rng, 2);
+		s->strike = true;
 		break;
 	default:
 		chaos_mend(s);
@@ -202,7 +222,7 @@ void chaos_happens(struct sim *s, const struct happening *what)
 	else if (what->a == CHAOS_SPACE)
 		disk_full(&s->host[what->b - 1], false);
 	else if (what->a == CHAOS_STRIKE)
-		all_lose_power(s);
+		strike(s);
 	if (what->a != CHAOS_NEXT)
 		return;
 	if (s->now_us >= s->chaos_until_us) {

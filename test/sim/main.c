@@ -1,4 +1,5 @@
 /* sim --seed N [--seeds COUNT] [--hosts N] [--schedulers N] [--seconds T] [--faults] [--loud]
+ * sim --kept FILE       seeds that failed once, one a line: `SEED HOSTS SCHEDULERS SECONDS # why`
  * sim --script FILE…
  * sim --twins N         the birth of a store in bad weather, N times: never a second one
  * sim --grow N          N hosts started together: how long until all agree */
@@ -89,10 +90,38 @@ static int many_lives(const struct wish *w)
 			}
 		}
 		failed += !good;
+		if (i % 100 == 99)
+			printf("sim: %llu seeds lived\n", (unsigned long long)i + 1);
 		fflush(stdout);
 	}
 	printf("sim: %llu passed, %llu failed\n", (unsigned long long)(w->seeds - failed),
 	       (unsigned long long)failed);
+	return failed != 0;
+}
+
+static int kept(struct wish w, const char *path)
+{
+	unsigned long long seed, hosts, schedulers, seconds;
+	FILE *f = path ? fopen(path, "re") : NULL;
+	uint64_t failed = 0, hash;
+	char line[512];
+
+	if (!f) {
+		fprintf(stderr, "sim: no seeds in %s\n", path ? path : "no file");
+		return 1;
+	}
+	w.faults = true;
+	w.seeds = 2;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llu %llu %llu %llu", &seed, &hosts, &schedulers, &seconds) != 4)
+			continue;
+		w.hosts = hosts;
+		w.schedulers = schedulers;
+		w.seconds = seconds;
+		failed += !life_of_a_cluster(&w, seed, &hash);
+	}
+	fclose(f);
+	printf("kept seeds: %s\n", failed ? "some failed" : "all passed");
 	return failed != 0;
 }
 
@@ -157,6 +186,8 @@ int main(int argc, char **argv)
 			w.loud = true;
 		else if (!strcmp(word, "--twice"))
 			w.twice = true;
+		else if (!strcmp(word, "--kept"))
+			return kept(w, next);
 		else if (!strcmp(word, "--twins"))
 			twins = number(next), i++;
 		else if (!strcmp(word, "--grow"))
