@@ -108,8 +108,8 @@ struct metrics {
 };
 
 /* Zeroed is empty. */
-void metrics_add(struct metrics *m, enum metric which, uint64_t more);   /* a counter */
-void metrics_set(struct metrics *m, enum metric which, uint64_t value);  /* a gauge */
+void metrics_add(struct metrics *m, enum metric which, uint64_t more);  /* a counter */
+void metrics_set(struct metrics *m, enum metric which, uint64_t value); /* a gauge */
 /* A counter that is counted elsewhere: its total as it stands. */
 void metrics_total(struct metrics *m, enum metric which, uint64_t total);
 void metrics_observe(struct metrics *m, enum metric which, uint64_t us); /* a histogram */
