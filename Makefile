@@ -73,8 +73,11 @@ $(B)/witan: $(B)/cli/main.o $(foreach f,$(FOLDERS),$(call archive,$(f)))
 	@[ "$(V)" = 1 ] || echo "  LINK  $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(call link,cli) $(PKG_LIBS)
 
+# ThreadSanitizer makes a fork of each vfork, and so the keeper, which has one thread, wait for nothing.
+unit_here := $(if $(filter tsan,$(MODE)),$(filter-out %/test_keeper_process,$(unit)),$(unit))
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/test/unit/tsan
 .PHONY: unit
-unit: $(unit)
+unit: $(unit_here)
 	$(Q)test/unit/run $(B)/unit-log $^
 
 SIM_SOURCES := $(wildcard test/sim/*.c)
@@ -86,7 +89,7 @@ $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call
 
 .PHONY: demo check check-all sim lab bench
 demo:
-	@DEPS=$(DEPS) test/need build
+	@DEPS=$(DEPS) test/need build check
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc)
 	@test/demo build/release/witan build/demo
 
@@ -96,7 +99,7 @@ check:
 
 check-all:
 	@DEPS=$(DEPS) test/need build check all
-	@test/check all
+	@test/check all $(CHECK)
 
 SEED  ?= 1
 SEEDS ?= 20
@@ -121,13 +124,21 @@ fuzz:
 
 # --- order ---
 
-.PHONY: layers format tidy clean help
+ours  := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c $(f)/*/*.c))
+texts := $(sort $(ours) $(foreach f,$(FOLDERS) test,$(wildcard $(addprefix $(f)/,*.h */*.h */*.c */*/*.[ch]))))
+deep  := analyzer cppcheck clang-tidy
+.PHONY: layers format sizes tidy clean help $(deep)
 layers:
-	$(Q)awk -f test/tidy/layers.awk $$(git ls-files -co --exclude-standard '*.c' '*.h')
+	$(Q)awk -f test/tidy/layers.awk $(texts)
 format:
-	$(Q)clang-format --dry-run -Werror $$(git ls-files -co --exclude-standard '*.c' '*.h')
-tidy: layers format
-	$(Q)test/tidy/sizes $$(git ls-files -co --exclude-standard '*.c' '*.h')
+	$(Q)clang-format --dry-run -Werror $(texts)
+sizes:
+	$(Q)test/tidy/sizes $(texts)
+$(deep):
+	$(Q)CFLAGS='$(filter-out -W% -O% -g -M% -DWITAN_VERSION%,$(ALL_CFLAGS)) -DWITAN_VERSION=""' \
+		test/tidy/deep $@ $(ours)
+tidy:
+	$(Q)test/check all layers sizes format $(deep)
 
 clean:
 	$(Q)rm -rf build
@@ -137,6 +148,7 @@ help:
 	@echo 'make demo         a real cluster of processes on this machine'
 	@echo 'make check        all tests a stranger can run; make check-all: the long ones, too (root)'
 	@echo 'make unit         unit tests; unit-core, unit-gossip … of one folder'
+	@echo 'make tidy         who includes whom, sizes, format; gcc -fanalyzer, cppcheck, clang-tidy where installed'
 	@echo 'make sim          clusters in virtual time: SEED= SEEDS= NODES= T=seconds'
 	@echo 'make lab          real programs in network namespaces (root)'
 	@echo 'make fuzz T=60    every decoder, that many seconds each'
