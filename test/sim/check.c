@@ -58,6 +58,21 @@ static void check_voter(struct sim *s, struct host *h)
 	}
 }
 
+/* A leader counts for entries of its own term only (the thesis' figure 3.7): what it counts for others can be overwritten. */
+static void check_counting(struct sim *s, struct host *h)
+{
+	const struct raft *r = &h->node->store->raft;
+	bool leads = wal_is_made(&h->node->store->wal) && raft_leads(r);
+
+	if (leads && h->led_term == raft_term(r) && r->commit > h->led_commit &&
+	    log_term(&r->log, r->commit) != raft_term(r))
+		sim_break(s, "2: a leader counts for its own term only",
+			  "host %u, in term %llu, position %llu", h->index,
+			  (unsigned long long)raft_term(r), (unsigned long long)r->commit);
+	h->led_term = leads ? raft_term(r) : 0;
+	h->led_commit = r->commit;
+}
+
 /* 1: one director in an epoch, for ever; and whoever begins to serve has all that was acknowledged. */
 static void check_directors(struct sim *s, struct host *h)
 {
@@ -145,6 +160,7 @@ void check_step(struct sim *s, struct host *h)
 {
 	check_order(s, h);
 	check_voter(s, h);
+	check_counting(s, h);
 	truth_look(s, h);
 	check_directors(s, h);
 	check_views(s, h);

@@ -52,6 +52,7 @@ static bool life_of_a_cluster(const struct wish *w, uint64_t seed, uint64_t *has
 	bool good = sim_run(s, end + 13000000);
 	if (good && w->faults)
 		chaos_heal(s);
+	uint64_t healed = s->now_us;
 	good = good && settle(s, why);
 	*hash = s->hash;
 	if (s->broken)
@@ -60,9 +61,11 @@ static bool life_of_a_cluster(const struct wish *w, uint64_t seed, uint64_t *has
 	else if (!good)
 		printf("seed %llu: did not settle: %s\n", (unsigned long long)seed, why);
 	else if (w->seeds == 1)
-		printf("seed %llu: %u jobs accepted, %u attempts started, %llu steps, %llu "
-		       "packets, history %016llx\n",
+		printf("seed %llu: %u jobs accepted, %u attempts started, settled after %llu s, "
+		       "%llu "
+		       "steps, %llu packets, history %016llx\n",
 		       (unsigned long long)seed, load_accepted(s), household_started(s),
+		       (unsigned long long)((s->now_us - healed) / 1000000),
 		       (unsigned long long)s->steps, (unsigned long long)s->packets,
 		       (unsigned long long)s->hash);
 	sim_close(s);

@@ -94,7 +94,8 @@ struct host {
 	struct epoch born; /* of the last order that became a child */
 	/* and of this life */
 	bool directed;
-	uint64_t looked; /* positions held against the truth */
+	uint64_t led_term, led_commit; /* led_term 0: it does not lead */
+	uint64_t looked;               /* positions held against the truth */
 	uint64_t view_sum[VIEWS];
 	struct seen *seen[VIEWS]; /* [hosts) */
 	uint64_t second;

@@ -279,6 +279,7 @@ static void end(struct sim *s, struct host *h, bool silent)
 	node_close(h->node);
 	h->node = NULL;
 	h->directed = false;
+	h->led_term = 0;
 	h->looked = 0;
 	for (enum view v = 0; v < VIEWS; v++) {
 		if (h->was_full)
