@@ -179,7 +179,8 @@ static void write_at(struct file *f, uint64_t at, struct bytes b, bool remember)
 		memset(room, 0, (size_t)(at + b.len - length));
 		f->live.len = (size_t)(at + b.len);
 	}
-	memcpy(f->live.at + at, b.at, b.len);
+	if (b.len)
+		memcpy(f->live.at + at, b.at, b.len);
 }
 
 void files_append(struct files *f, const char *name, struct bytes body)
