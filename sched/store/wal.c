@@ -216,6 +216,8 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 	}
 	must(w->run.len > 0);
 	if (w->end == 0 || w->run_first < w->file_first || w->end + w->run.len > w->file_max) {
+		if (w->read_back && w->end > 0)
+			outbox_sync(o, wal_name(w->file).s, 0);
 		begin_file(w);
 		finish(&w->sent, WAL_HEAD_LEN, 0);
 	} else {
@@ -230,6 +232,7 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 	w->end += w->sent.len;
 	w->run_first = UINT64_MAX;
 	w->runs++;
+	w->read_back = false;
 	hand_over(w, token, o);
 	return true;
 }
@@ -484,6 +487,7 @@ static enum err read_files(struct reader *r, const struct disk *disk, const stru
 		err = OK;
 	}
 	w->first_file = w->file == 0 ? 0 : files->number[0];
+	w->read_back = w->end > 0;
 	return err;
 }
 

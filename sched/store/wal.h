@@ -55,12 +55,14 @@ struct wal {
 	uint64_t file_first; /* its first index */
 	uint64_t end;        /* its length; 0: its head is not yet written */
 	bool cut_due;        /* what stands after `end` was torn and must go first */
-	uint32_t torn_file;  /* a file whose first run was torn, and must go first; 0: none */
-	struct buffer run;   /* records not yet handed to the disk */
-	uint64_t run_first;  /* lowest index among them; UINT64_MAX: none */
-	uint64_t next;       /* index after the last entry put */
-	bool fresh;          /* the run wants a file of its own */
-	struct buffer sent;  /* the run under way, kept to be repeated when the disk was full */
+	bool read_back; /* the last file was read at start: what it holds may be in the page cache only, and is
+			      * synced before the next one begins */
+	uint32_t torn_file; /* a file whose first run was torn, and must go first; 0: none */
+	struct buffer run;  /* records not yet handed to the disk */
+	uint64_t run_first; /* lowest index among them; UINT64_MAX: none */
+	uint64_t next;      /* index after the last entry put */
+	bool fresh;         /* the run wants a file of its own */
+	struct buffer sent; /* the run under way, kept to be repeated when the disk was full */
 	uint64_t sent_at;
 	uint32_t file_max; /* bytes of one file */
 	uint64_t runs;     /* handed over so far */
