@@ -312,7 +312,9 @@ void host_power(struct sim *s, struct host *h)
 
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us)
 {
-	h->frozen_until = s->now_us + for_us;
+	/* One sleep does not shorten another. */
+	if (h->frozen_until < s->now_us + for_us)
+		h->frozen_until = s->now_us + for_us;
 	sim_later(s, for_us + THAW_US, (struct happening){.kind = HAPPEN_THAWED, .host = h->index});
 }
 
