@@ -87,7 +87,7 @@ $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call
 
 # --- what a stranger types ---
 
-.PHONY: demo check check-all sim lab bench
+.PHONY: demo check check-all sim lab
 demo:
 	@DEPS=$(DEPS) test/need build check
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc)

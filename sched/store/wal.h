@@ -55,8 +55,9 @@ struct wal {
 	uint64_t file_first; /* its first index */
 	uint64_t end;        /* its length; 0: its head is not yet written */
 	bool cut_due;        /* what stands after `end` was torn and must go first */
-	bool read_back; /* the last file was read at start: what it holds may be in the page cache only, and is
-			      * synced before the next one begins */
+	/* The last file was read at start: what it holds may be in the page cache only, and is synced before the next
+	 * one begins. */
+	bool read_back;
 	uint32_t torn_file; /* a file whose first run was torn, and must go first; 0: none */
 	struct buffer run;  /* records not yet handed to the disk */
 	uint64_t run_first; /* lowest index among them; UINT64_MAX: none */
