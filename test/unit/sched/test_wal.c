@@ -172,6 +172,32 @@ static void a_bad_record_before_a_later_run_is_corruption(void **state)
 	}
 }
 
+static void what_was_read_back_is_synced_before_the_next_file_begins(void **state)
+{
+	struct shelf s;
+	char why[200];
+
+	(void)state;
+	make(&s);
+	put(&s, 1, 1);
+	flush(&s);
+	assert_int_equal(read_again(&s, 0, 0, why), OK);
+	s.wal.file_max = 1; /* the next run wants a file of its own */
+	put(&s, 2, 1);
+	assert_true(wal_flush(&s.wal, 1, s.outbox));
+	assert_int_equal(outbox_at(s.outbox, 0)->kind, EFFECT_SYNC);
+	assert_string_equal(outbox_at(s.outbox, 0)->disk.file, "store/wal-00000001");
+	assert_int_equal(outbox_at(s.outbox, 1)->kind, EFFECT_APPEND);
+	assert_string_equal(outbox_at(s.outbox, 1)->disk.file, "store/wal-00000002");
+	carry_out(&s);
+	/* Once is enough: from now each run is synced before the next. */
+	put(&s, 3, 1);
+	assert_true(wal_flush(&s.wal, 1, s.outbox));
+	assert_int_equal(outbox_at(s.outbox, 0)->kind, EFFECT_APPEND);
+	carry_out(&s);
+	shelf_fini(&s);
+}
+
 static void a_torn_last_run_is_cut_wherever_it_tore(void **state)
 {
 	char why[200];
@@ -332,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bad_record_before_a_later_run_is_corruption),
+		cmocka_unit_test(what_was_read_back_is_synced_before_the_next_file_begins),
 		cmocka_unit_test(a_torn_last_run_is_cut_wherever_it_tore),
 		cmocka_unit_test(a_first_run_that_never_was_is_no_wal),
 		cmocka_unit_test(a_missing_file_in_the_row_is_corruption),
