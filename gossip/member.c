@@ -59,13 +59,6 @@ struct member *members_at(const struct members *t, uint32_t slot)
 	return &t->at[slot];
 }
 
-uint32_t members_slot(const struct members *t, const struct member *m)
-{
-	must(m >= t->at && m < t->at + t->top);
-
-	return (uint32_t)(m - t->at);
-}
-
 uint32_t members_count(const struct members *t)
 {
 	return t->by_id.count;

@@ -92,7 +92,6 @@ void members_fini(struct members *t, struct cards *cards);
 
 uint32_t members_find(const struct members *t, struct id id); /* slot or SLOT_NONE */
 struct member *members_at(const struct members *t, uint32_t slot);
-uint32_t members_slot(const struct members *t, const struct member *m);
 static inline bool member_is_here(const struct member *m)
 {
 	return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT;

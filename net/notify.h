@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 void notify_ready(const char *status);
-void notify_status(const char *status);
 void notify_stopping(void);
 /* We live: to be said more often than every notify_watchdog_us(), which is 0 when nobody waits for it. */
 void notify_alive(void);

@@ -16,12 +16,6 @@ void batch_fini(struct batch *b)
 	b->count = 0;
 }
 
-void batch_clear(struct batch *b)
-{
-	buffer_clear(&b->ops);
-	b->count = 0;
-}
-
 /* A half-written operation is taken back, so that a full batch is still a whole one. */
 static enum err keep(struct batch *b, const struct pack *p, size_t before)
 {

@@ -16,7 +16,6 @@ struct batch {
 
 void batch_init(struct batch *b);
 void batch_fini(struct batch *b);
-void batch_clear(struct batch *b);
 MUST_USE enum err batch_put(struct batch *b, struct bytes key, struct bytes value);
 MUST_USE enum err batch_drop(struct batch *b, struct bytes key);
 /* Appends the finished batch. */

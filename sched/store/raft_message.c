@@ -32,18 +32,6 @@ static uint32_t own_fields(const struct message *m)
 	return 0;
 }
 
-const char *message_name(enum message_kind kind)
-{
-	static const char *const names[] = {
-		"",         "prevote",  "prevoted",    "vote",      "voted", "append",
-		"appended", "snapshot", "snapshotted", "transfer",  "hello", "helloed",
-		"propose",  "accepted", "refused",     "withdrawn",
-	};
-
-	must(kind >= MESSAGE_PREVOTE && kind <= MESSAGE_WITHDRAWN);
-	return names[kind];
-}
-
 enum { HEAD_FIELDS = 8 };
 
 static void put_own(struct pack *p, const struct message *m)

@@ -109,6 +109,5 @@ MUST_USE enum err message_put_entry(const struct entry *e, struct buffer *out);
 MUST_USE enum err message_get(struct bytes body, struct message *out);
 /* Takes the next entry off `entries`, which message_get has checked; its index is the caller's. */
 struct entry message_entry(struct bytes *entries, uint64_t index);
-const char *message_name(enum message_kind kind);
 
 #endif
