@@ -113,9 +113,11 @@
 	(8u << 20) /* set aside at once; a rotten one costs this much to look through */
 #define WAL_RUN_MAX                                                                                \
 	(16u << 20) /* bytes gathered while the disk writes: beyond it commits are refused */
-#define WAL_FILES_MAX      4096u       /* of one log */
-#define LOG_MEMORY_MAX     (64u << 20) /* entries not yet compacted: beyond it commits are refused */
-#define STORE_PENDING_MAX  8192u       /* commits and fences of the director under way */
+#define WAL_FILES_MAX  4096u       /* of one log */
+#define LOG_MEMORY_MAX (64u << 20) /* entries not yet compacted: beyond it commits are refused */
+#define GIVE_UP_MAX_MS                                                                             \
+	5000u /* until it is said what became of a vote to be given up: nobody waits longer to end */
+#define STORE_PENDING_MAX  8192u        /* commits and fences of the director under way */
 #define APPEND_BYTES_MAX   (256u << 10) /* entries of one message, but always one entry */
 #define APPEND_ENTRIES_MAX 1024u
 #define APPEND_WINDOW_MAX                                                                          \

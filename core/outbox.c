@@ -211,6 +211,8 @@ static struct tell keep_tell(struct outbox *o, const struct tell *from)
 	case TELL_LEAD:
 	case TELL_RESTORED:
 	case TELL_RESIGN:
+	case TELL_GIVE_UP:
+	case TELL_GIVEN_UP:
 		break;
 	}
 	return tell;

@@ -26,6 +26,15 @@ enum tell_kind {
 	TELL_FENCED,    /* store -> director: the answer */
 	TELL_RESIGN, /* director or node -> store: hand leadership to `lead.who` (none: whoever is up to date) */
 	TELL_FAULT, /* store -> everyone: disk full, corrupt or lost: stop directing */
+	TELL_GIVE_UP, /* node or director -> store: a node ends in order, or is to go: what becomes of its vote? */
+	TELL_GIVEN_UP, /* store -> node and director: the answer, at most GIVE_UP_MAX_MS later */
+};
+
+/* What became of a vote that was to be given up. */
+enum gave_up {
+	GAVE_NOTHING, /* there was none, or it is kept: the others are a quorum without it */
+	GAVE_VOTE,    /* the set without it is committed */
+	GAVE_NOT, /* it could not be given up in time: nobody leads, or nobody could vote in its place */
 };
 
 enum member_state {
@@ -69,6 +78,15 @@ struct tell {
 			enum err err;
 			struct bytes why;
 		} fault;
+		struct {
+			struct id node; /* whose vote; none: our own */
+			/* GIVE_UP: it goes for good: its seat goes too, and another takes it at once. Else it only stops:
+			 * it keeps its vote, unless its absence would end the quorum, and returns as a learner then.
+			 * Said at every orderly end, and before the views hear that it left: so one that stopped is told
+			 * from one that left. */
+			bool leaves;
+			enum gave_up gave; /* GIVEN_UP */
+		} give;
 	};
 };
 

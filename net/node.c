@@ -332,6 +332,7 @@ static void route_tell(struct node *n, const struct event *e)
 	case TELL_COMMIT:
 	case TELL_FENCE:
 	case TELL_RESIGN:
+	case TELL_GIVE_UP:
 		step(n, OWNER_STORE, e);
 		break;
 	case TELL_COMMITTED:
@@ -341,6 +342,7 @@ static void route_tell(struct node *n, const struct event *e)
 		step(n, OWNER_DIRECTOR, e);
 		break;
 	case TELL_FAULT:
+	case TELL_GIVEN_UP:
 		step(n, OWNER_DIRECTOR, e);
 		step(n, OWNER_NODE, e);
 		break;

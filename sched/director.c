@@ -125,6 +125,8 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 	case TELL_COMMIT:
 	case TELL_FENCE:
 	case TELL_RESIGN:
+	case TELL_GIVE_UP:
+	case TELL_GIVEN_UP:
 		break;
 	}
 }

@@ -297,6 +297,9 @@ static void step_tell(struct store *s, const struct event *e, struct outbox *o)
 			outbox_log(o, LOG_LEVEL_WARN,
 				   "leadership kept: no voter of a scheduler is up to date");
 		break;
+	case TELL_GIVE_UP:
+		parting_take(s, t, o);
+		break;
 	case TELL_CANDIDATE:
 	case TELL_JOINED:
 	case TELL_LEAD:
@@ -305,6 +308,7 @@ static void step_tell(struct store *s, const struct event *e, struct outbox *o)
 	case TELL_RESTORED:
 	case TELL_FENCED:
 	case TELL_FAULT:
+	case TELL_GIVEN_UP:
 		break;
 	}
 }

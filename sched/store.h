@@ -2,8 +2,9 @@
  * snapshots. Who may append is decided together with the log itself, so that leadership, fencing and durability are
  * one thing. This is the embedded back end: Raft among the cluster's own nodes (sched/store/README.md).
  *
- * Words in (EVENT_TELL): MEMBER, COMMIT, FENCE, RESIGN. Words out (EFFECT_TELL): LEAD at every change, COMMITTED and
- * FENCED once for each token, APPLIED in order on every scheduler, RESTORED when the map was replaced, FAULT.
+ * Words in (EVENT_TELL): MEMBER, COMMIT, FENCE, RESIGN, GIVE_UP. Words out (EFFECT_TELL): LEAD at every change, COMMITTED
+ * and FENCED once for each token, GIVEN_UP once for each node, APPLIED in order on every scheduler, RESTORED when the map
+ * was replaced, FAULT.
  * The leader hears APPLIED of its own batch first and COMMITTED right after it.
  *
  * Invariants, by number; test/unit/sched/store_world.c checks 1 to 6 after every step:

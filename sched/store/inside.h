@@ -139,6 +139,9 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 struct voters_wish seats_wish(const struct store *s);
 void seats_turn(struct store *s, struct outbox *o);
 
+/* parting.c: a vote that is to be given up */
+void parting_take(struct store *s, const struct tell *t, struct outbox *o);
+
 /* ship.c: snapshots taken, shipped, received */
 void ship_turn(struct store *s, struct outbox *o);
 void ship_step(struct store *s, const struct peer *from, const struct message *m, struct outbox *o);
