@@ -34,6 +34,9 @@ ALL_CFLAGS  = -std=c11 $(WARN) $(CFLAGS_$(MODE)) -I. -D_GNU_SOURCE -DWITAN_VERSI
 ALL_LDFLAGS = $(LDFLAGS_$(MODE)) -Wl,--as-needed $(LDFLAGS)
 
 FOLDERS := core gossip discovery sched net cli
+# Beside its folder a unit test of the store uses the small world of test/proof.
+WORLD       := $(B)/libworld.a
+with_sched  := $(WORLD)
 sources  = $(filter-out cli/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archive  = $(B)/lib$(1).a
 
@@ -60,8 +63,8 @@ $(call archive,$(1)): $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 	$$(Q)ar qcs $$@ $$^
 
 unit_$(1) := $$(patsubst %.c,$(B)/%,$$(wildcard test/unit/$(1)/test_*.c))
-$$(unit_$(1)): $(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(foreach f,$(sees_$(1)),$(call archive,$(f)))
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(call link,$(1)) $(PKG_LIBS) -lcmocka
+$$(unit_$(1)): $(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(with_$(1)) $(foreach f,$(sees_$(1)),$(call archive,$(f)))
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$< $(with_$(1)) $(call link,$(1)) $(PKG_LIBS) -lcmocka
 unit += $$(unit_$(1))
 .PHONY: unit-$(1)
 unit-$(1): $$(unit_$(1))
@@ -79,6 +82,12 @@ export TSAN_OPTIONS ?= suppressions=$(CURDIR)/test/unit/tsan
 .PHONY: unit
 unit: $(unit_here)
 	$(Q)test/unit/run $(B)/unit-log $^
+
+# All of test/proof but its main: lives of small worlds of stores.
+WORLD_SOURCES := $(filter-out %/main.c,$(wildcard test/proof/*.c))
+$(WORLD): $(patsubst %.c,$(B)/%.o,$(WORLD_SOURCES))
+	@rm -f $@
+	$(Q)ar qcs $@ $^
 
 SIM_SOURCES := $(wildcard test/sim/*.c)
 $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call archive,$(f)))

@@ -7,7 +7,7 @@
  * was replaced, FAULT.
  * The leader hears APPLIED of its own batch first and COMMITTED right after it.
  *
- * Invariants, by number; test/unit/sched/store_world.c checks 1 to 6 after every step:
+ * Invariants, by number; test/proof/watch.c checks 1 to 6 after every step:
  *   1. at most one leader in a term (election safety)
  *   2. two logs that hold the same index and term are equal up to there (log matching)
  *   3. what is committed is in the log of every later leader (leader completeness)

@@ -1,6 +1,12 @@
 /* Lives of small clusters under random faults, one seed each; SEED=n replays one, SEEDS=n tries more.
  * And schedules with a name, which random faults hardly ever find. */
-#include "test/unit/sched/store_world.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "test/proof/world.h"
 
 enum { SEEDS = 300, FAULTS_MS = 12000, CALM_MS = 12000 };
 
@@ -83,18 +89,14 @@ static void fault(struct world *w)
 		cut_some(w);
 		break;
 	case 6:
-		memset(w->cut, 0, sizeof(w->cut));
+		world_heal(w);
 		break;
 	case 7:
 		w->node[at].full = !w->node[at].full;
 		break;
 	case 8:
-		if (leader < NODES_MAX) {
-			struct event e = {.kind = EVENT_TELL};
-
-			e.tell.kind = TELL_RESIGN;
-			world_step(w, leader, &e);
-		}
+		if (leader < NODES_MAX)
+			world_resign(w, leader, id_none);
 		break;
 	case 9:
 	case 10:
@@ -122,7 +124,7 @@ static void fault(struct world *w)
 
 static void heal(struct world *w)
 {
-	memset(w->cut, 0, sizeof(w->cut));
+	world_heal(w);
 	w->loss = w->twice = 0;
 	for (uint32_t i = 0; i < w->count; i++)
 		w->node[i].full = false;
@@ -317,7 +319,7 @@ static void an_old_entry_on_a_majority_is_not_yet_committed(void **state)
 	world_kill(w, rival);
 	/* (c) the first entry gets to a majority, under a new leader, of whose own nothing gets through. */
 	w->drop = drop_after_index;
-	memset(w->cut, 0, sizeof(w->cut));
+	world_heal(w);
 	world_up(w, a);
 	world_run(w, 2500 * MS);
 	again = leader_among(w);

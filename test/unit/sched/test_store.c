@@ -1,5 +1,11 @@
 /* What the store promises to its node, told as stories of small worlds. */
-#include "test/unit/sched/store_world.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "test/proof/world.h"
 
 static void start_all(struct world *w)
 {
@@ -317,7 +323,7 @@ static void a_voter_dead_for_long_is_replaced_and_does_not_disturb(void **state)
 			 VOTERS_NONE);
 	assert_int_equal(voters_count(&w->node[0].store->raft.voters), 3);
 	term = raft_term(&w->node[0].store->raft);
-	memset(w->cut, 0, sizeof(w->cut));
+	world_heal(w);
 	world_run(w, 5000 * MS);
 	assert_int_equal(raft_term(&w->node[0].store->raft), term);
 	assert_int_equal(world_server(w), 0);

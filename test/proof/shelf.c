@@ -1,37 +1,12 @@
-/* A node's disk in a small world: what a read shows, and what survives when the power goes. */
-#ifndef TEST_STORE_SHELF_H
-#define TEST_STORE_SHELF_H
+#include "test/proof/shelf.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "core/must.h"
 
-#include "core/bytes.h"
-#include "core/rng.h"
-
-enum { FILES_MAX = 64, SECTOR = 512 };
-
-struct wfile {
-	char name[64];
-	uint8_t *cache; /* what a read shows */
-	uint8_t *safe;  /* what survives the power */
-	uint8_t *dirty; /* one flag for each sector */
-	size_t len, safe_len, room;
-	bool on_disk; /* its name is durable */
-	bool removed; /* not yet for good */
-};
-
-struct shelf {
-	struct wfile file[FILES_MAX];
-};
-
-static inline struct wfile *shelf_find(struct shelf *n, const char *name, bool make)
+struct wfile *shelf_find(struct shelf *n, const char *name, bool make)
 {
 	struct wfile *spare = NULL;
 
@@ -48,18 +23,13 @@ static inline struct wfile *shelf_find(struct shelf *n, const char *name, bool m
 	for (int i = 0; i < FILES_MAX && spare == NULL; i++)
 		if (n->file[i].removed)
 			spare = &n->file[i];
-	for (int i = 0; i < FILES_MAX && spare == NULL && getenv("WORLD_LOG"); i++)
-		printf("%s %zu\n", n->file[i].name, n->file[i].len);
-	assert_non_null(spare);
-	free(spare->cache);
-	free(spare->safe);
-	free(spare->dirty);
-	memset(spare, 0, sizeof(*spare));
+	must(spare != NULL);
+	shelf_clear(spare);
 	snprintf(spare->name, sizeof(spare->name), "%s", name);
 	return spare;
 }
 
-static inline void shelf_room(struct wfile *f, size_t len)
+static void make_room(struct wfile *f, size_t len)
 {
 	size_t room = f->room == 0 ? 8192 : f->room;
 
@@ -70,17 +40,18 @@ static inline void shelf_room(struct wfile *f, size_t len)
 	f->cache = realloc(f->cache, room);
 	f->safe = realloc(f->safe, room);
 	f->dirty = realloc(f->dirty, room / SECTOR);
+	must(f->cache != NULL && f->safe != NULL && f->dirty != NULL);
 	memset(f->cache + f->room, 0, room - f->room);
 	memset(f->safe + f->room, 0, room - f->room);
 	memset(f->dirty + f->room / SECTOR, 0, (room - f->room) / SECTOR);
 	f->room = room;
 }
 
-static inline void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
+void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
 {
 	size_t end = (size_t)at + body.len;
 
-	shelf_room(f, end + 1);
+	make_room(f, end + 1);
 	memcpy(f->cache + at, body.at, body.len);
 	if (end > f->len)
 		f->len = end;
@@ -88,7 +59,16 @@ static inline void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
 		f->dirty[s] = 1;
 }
 
-static inline void shelf_sync(struct wfile *f)
+void shelf_cut(struct wfile *f, uint64_t at)
+{
+	must(at <= f->room);
+	memset(f->cache + at, 0, f->room - (size_t)at);
+	f->len = (size_t)at;
+	memcpy(f->safe, f->cache, f->room);
+	f->safe_len = f->len;
+}
+
+void shelf_sync(struct wfile *f)
 {
 	for (size_t s = 0; s * SECTOR < f->len; s++) {
 		if (f->dirty[s])
@@ -99,16 +79,15 @@ static inline void shelf_sync(struct wfile *f)
 	f->on_disk = true;
 }
 
-static inline void shelf_clear(struct wfile *f)
+void shelf_clear(struct wfile *f)
 {
 	free(f->cache);
 	free(f->safe);
 	free(f->dirty);
-	memset(f, 0, sizeof(*f));
+	*f = (struct wfile){0};
 }
 
-/* The power goes: what was not synced is there or not, sector by sector. */
-static inline void shelf_crash(struct shelf *n, struct rng *rng)
+void shelf_crash(struct shelf *n, struct rng *rng)
 {
 	for (int i = 0; i < FILES_MAX; i++) {
 		struct wfile *f = &n->file[i];
@@ -147,20 +126,41 @@ static inline void shelf_crash(struct shelf *n, struct rng *rng)
 	}
 }
 
-static inline enum err shelf_read(void *self, const char *name, struct buffer *out)
+void shelf_copy(struct shelf *to, const struct shelf *from)
+{
+	must(to != from);
+	shelf_fini(to);
+	for (int i = 0; i < FILES_MAX; i++) {
+		const struct wfile *f = &from->file[i];
+
+		if (f->name[0] == '\0' || f->removed)
+			continue;
+		snprintf(to->file[i].name, sizeof(to->file[i].name), "%s", f->name);
+		shelf_write(&to->file[i], 0, bytes_of(f->cache, f->len));
+		shelf_sync(&to->file[i]);
+	}
+}
+
+void shelf_fini(struct shelf *s)
+{
+	for (int i = 0; i < FILES_MAX; i++)
+		shelf_clear(&s->file[i]);
+}
+
+static enum err read_file(void *self, const char *name, struct buffer *out)
 {
 	struct wfile *f = shelf_find(self, name, false);
 
 	return f == NULL ? ERR_NOT_FOUND : buffer_add(out, bytes_of(f->cache, f->len));
 }
 
-static inline int shelf_by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static inline enum err shelf_list(void *self, const char *directory,
-				  void (*each)(void *with, const char *name), void *with)
+static enum err list(void *self, const char *directory, void (*each)(void *with, const char *name),
+		     void *with)
 {
 	struct shelf *n = self;
 	const char *names[FILES_MAX];
@@ -170,10 +170,13 @@ static inline enum err shelf_list(void *self, const char *directory,
 		if (!n->file[i].removed && strncmp(n->file[i].name, directory, len) == 0 &&
 		    n->file[i].name[len] == '/')
 			names[count++] = n->file[i].name + len + 1;
-	qsort(names, count, sizeof(names[0]), shelf_by_name);
+	qsort(names, count, sizeof(names[0]), by_name);
 	for (size_t i = 0; i < count; i++)
 		each(with, names[i]);
 	return OK;
 }
 
-#endif
+struct disk shelf_disk(struct shelf *s)
+{
+	return (struct disk){s, read_file, list};
+}

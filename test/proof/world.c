@@ -1,0 +1,659 @@
+#include "test/proof/world.h"
+
+/* ---- the queue ---- */
+
+static bool is_before(const struct wevent *a, const struct wevent *b)
+{
+	return a->at < b->at || (a->at == b->at && a->order < b->order);
+}
+
+static void queue_put(struct world *w, struct wevent *e)
+{
+	uint32_t i;
+
+	e->order = w->order++;
+	if (w->queued == w->queue_room) {
+		w->queue_room = w->queue_room == 0 ? 256 : w->queue_room * 2;
+		w->queue = realloc(w->queue, w->queue_room * sizeof(*w->queue));
+		must(w->queue != NULL);
+	}
+	for (i = w->queued++; i > 0 && is_before(e, w->queue[(i - 1) / 2]); i = (i - 1) / 2)
+		w->queue[i] = w->queue[(i - 1) / 2];
+	w->queue[i] = e;
+}
+
+static void queue_copy(struct world *w, const struct wevent *e, struct bytes body)
+{
+	struct wevent *copy = malloc(sizeof(*copy) + body.len);
+
+	must(copy != NULL);
+	*copy = *e;
+	copy->body = (uint8_t *)(copy + 1);
+	copy->len = body.len;
+	if (body.len > 0)
+		memcpy(copy->body, body.at, body.len);
+	queue_put(w, copy);
+}
+
+static struct wevent *queue_take(struct world *w)
+{
+	struct wevent *top = w->queue[0], *last = w->queue[--w->queued];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t c = 2 * i + 1;
+
+		if (c >= w->queued)
+			break;
+		if (c + 1 < w->queued && is_before(w->queue[c + 1], w->queue[c]))
+			c++;
+		if (!is_before(w->queue[c], last))
+			break;
+		w->queue[i] = w->queue[c];
+		i = c;
+	}
+	if (w->queued > 0)
+		w->queue[i] = last;
+	return top;
+}
+
+/* ---- effects ---- */
+
+uint32_t world_who(const struct world *w, struct id id)
+{
+	for (uint32_t i = 0; i < w->count; i++)
+		if (id_same(w->node[i].id, id))
+			return i;
+	return NODES_MAX;
+}
+
+/* Of two machines with one identity whichever answers. */
+static uint32_t reach(struct world *w, struct id id)
+{
+	uint32_t to = world_who(w, id);
+
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->node[i].twin && id_same(w->node[i].id, id) && w->node[i].store != NULL &&
+		    (w->node[to].store == NULL || rng_below(&w->rng, 2) == 0))
+			to = i;
+	return to;
+}
+
+static void do_post(struct world *w, uint32_t from, const struct effect *e)
+{
+	struct wevent v = {.kind = W_FRAME, .from = from, .to = reach(w, e->post.peer.id)};
+	struct message m;
+	enum err err = message_get(e->post.body, &m);
+	int copies = 1;
+
+	must(v.to < NODES_MAX);
+	must(err == OK);
+	watch_vote(w, &m);
+	if (w->cut[from][v.to] || rng_below(&w->rng, 1000) < w->loss ||
+	    (w->drop != NULL && w->drop(w, from, v.to, &m)))
+		return;
+	if (rng_below(&w->rng, 1000) < w->twice)
+		copies = 2;
+	while (copies-- > 0) {
+		v.at = w->now + rng_between(&w->rng, w->delay_min, w->delay_max);
+		queue_copy(w, &v, e->post.body);
+	}
+}
+
+static void do_read(struct world *w, struct wevent *v, const struct wfile *f,
+		    const struct effect *e)
+{
+	size_t from = (size_t)e->disk.at, len = 0;
+
+	v->kind = W_READ;
+	if (f != NULL && from < f->len)
+		len = f->len - from < e->disk.len ? f->len - from : e->disk.len;
+	v->err = f == NULL ? ERR_NOT_FOUND : OK;
+	queue_copy(w, v, bytes_of(f == NULL ? NULL : f->cache + from, len));
+}
+
+static void do_disk(struct world *w, uint32_t at, const struct effect *e)
+{
+	struct wnode *n = &w->node[at];
+	struct wevent v = {.kind = W_DISK, .to = at, .life = n->life, .token = e->disk.token};
+	struct wfile *f = shelf_find(&n->shelf, e->disk.file,
+				     e->kind == EFFECT_APPEND || e->kind == EFFECT_PUT);
+
+	snprintf(v.name, sizeof(v.name), "%s", e->disk.file);
+	v.at = w->now + rng_between(&w->rng, w->sync_min, w->sync_max) + n->slow_us;
+	switch ((int)e->kind) {
+	case EFFECT_APPEND:
+		if (!n->full)
+			shelf_write(f, e->disk.at, e->disk.body);
+		return;
+	case EFFECT_SYNC:
+		v.syncs = true;
+		if (n->full)
+			v.err = ERR_NO_SPACE;
+		break;
+	case EFFECT_PUT:
+		f->len = 0;
+		shelf_write(f, 0, e->disk.body);
+		shelf_sync(f);
+		break;
+	case EFFECT_CUT:
+		must(f != NULL);
+		shelf_cut(f, e->disk.at);
+		break;
+	case EFFECT_DROP:
+		if (f != NULL)
+			f->removed = true;
+		break;
+	case EFFECT_READ:
+		do_read(w, &v, f, e);
+		return;
+	default:
+		break;
+	}
+	if (v.token != 0)
+		queue_copy(w, &v, bytes_of(NULL, 0));
+}
+
+static void hear_committed(struct world *w, const struct tell *t)
+{
+	if (t->batch.err == OK) {
+		must(t->batch.position < INDEX_MAX);
+		w->acked++;
+		w->acked_at[t->batch.token % INDEX_MAX] = t->batch.position;
+		if (w->committed[t->batch.position].term == 0)
+			world_breach(w, "acknowledged before it was committed");
+		return;
+	}
+	w->committed_err = t->batch.err;
+	w->unknown += t->batch.err == ERR_UNKNOWN;
+}
+
+static void do_tell(struct world *w, uint32_t at, const struct tell *t)
+{
+	struct wnode *n = &w->node[at];
+
+	if (t->kind == TELL_LEAD) {
+		n->serving = t->lead.serving;
+		n->epoch = t->lead.epoch;
+	} else if (t->kind == TELL_COMMITTED) {
+		hear_committed(w, t);
+	} else if (t->kind == TELL_FENCED) {
+		w->fenced = t->batch.token;
+		w->fenced_err = t->batch.err;
+	} else if (t->kind == TELL_APPLIED) {
+		if (t->batch.position <= n->applied)
+			world_breach(w, "applied twice or out of order");
+		n->applied = t->batch.position;
+	} else if (t->kind == TELL_RESTORED) {
+		n->applied = t->batch.position;
+	} else if (t->kind == TELL_FAULT) {
+		n->faults++;
+	}
+	if (w->hear != NULL)
+		w->hear(w->with, at, t);
+}
+
+static void keep_log(struct wnode *n, const char *text)
+{
+	size_t len = strlen(text);
+
+	n->logs = realloc(n->logs, n->logs_len + len + 2);
+	must(n->logs != NULL);
+	memcpy(n->logs + n->logs_len, text, len);
+	n->logs_len += len + 1;
+	n->logs[n->logs_len - 1] = '\n';
+	n->logs[n->logs_len] = '\0';
+}
+
+bool world_said(const struct wnode *n, const char *text)
+{
+	return n->logs != NULL && strstr(n->logs, text) != NULL;
+}
+
+static void drain(struct world *w, uint32_t at)
+{
+	struct wnode *n = &w->node[at];
+
+	for (size_t i = 0; i < outbox_count(w->outbox); i++) {
+		const struct effect *e = outbox_at(w->outbox, i);
+
+		switch ((int)e->kind) {
+		case EFFECT_POST:
+			do_post(w, at, e);
+			break;
+		case EFFECT_TELL:
+			/* What it applied is committed: it is checked before it is believed. */
+			watch_commit(w, at);
+			do_tell(w, at, &e->tell);
+			break;
+		case EFFECT_LOG:
+			keep_log(n, e->log.text);
+			if (w->loud)
+				printf("[%8.3f] %u %s\n", (double)w->now / 1e6, at, e->log.text);
+			break;
+		case EFFECT_EXIT:
+			n->exits++;
+			break;
+		default:
+			do_disk(w, at, e);
+			break;
+		}
+	}
+	outbox_clear(w->outbox);
+}
+
+/* ---- life ---- */
+
+void world_step(struct world *w, uint32_t at, struct event *e)
+{
+	struct wnode *n = &w->node[at];
+
+	w->steps++;
+	e->now_us = w->now;
+	store_step(n->store, e, w->outbox);
+	/* Some turns gather more than one step. */
+	if (rng_below(&w->rng, 8) == 0) {
+		drain(w, at);
+		n->wake_us = w->now + rng_below(&w->rng, 50);
+		return;
+	}
+	store_turn(n->store, w->now, w->now, w->outbox);
+	drain(w, at);
+	watch_node(w, at);
+	n->wake_us = store_deadline_us(n->store);
+}
+
+/* Of two machines with one identity the views know one. */
+static uint8_t machine(const struct world *w, uint32_t at)
+{
+	return (uint8_t)(world_who(w, w->node[at].id) + 1);
+}
+
+void world_tell_member(struct world *w, uint32_t to, uint32_t about, enum member_state state)
+{
+	struct event e = {.kind = EVENT_TELL};
+	struct wnode *n = &w->node[about];
+	struct facts facts = {.id = n->id};
+
+	if (w->node[to].store == NULL || id_same(n->id, w->node[to].id))
+		return;
+	facts.roles = n->scheduler ? ROLE_SCHEDULER : ROLE_WORKER;
+	facts.machine[0] = machine(w, about);
+	facts.addr = addr_v4(10, 0, 0, machine(w, about), 8081);
+	e.tell.kind = TELL_MEMBER;
+	e.tell.member.state = state;
+	e.tell.member.facts = &facts;
+	e.tell.member.view = VIEW_ALL;
+	world_step(w, to, &e);
+	if (n->scheduler && w->node[to].scheduler) {
+		e.tell.member.view = VIEW_SCHEDULERS;
+		world_step(w, to, &e);
+	}
+}
+
+static enum member_state state_of(const struct world *w, uint32_t at)
+{
+	const struct wnode *n = &w->node[at];
+
+	return n->left ? MEMBER_LEFT : n->store == NULL ? MEMBER_DEAD : MEMBER_ALIVE;
+}
+
+bool world_start(struct world *w, uint32_t at, char why[200])
+{
+	struct wnode *n = &w->node[at];
+	struct store_config cfg = w->base;
+	struct disk disk = shelf_disk(&n->shelf);
+
+	must(n->store == NULL);
+	cfg.self = n->id;
+	cfg.roles = n->scheduler ? ROLE_SCHEDULER : ROLE_WORKER;
+	cfg.founder = n->founder;
+	cfg.machine[0] = machine(w, at);
+	cfg.keyring = &w->keys;
+	cfg.seed = rng_next(&w->rng);
+	n->life++;
+	n->down_us = 0;
+	n->told_down = false;
+	n->applied = 0;
+	n->checked = 0;
+	n->seen = n->seen_term = 0;
+	n->serving = false;
+	n->store = store_open(&cfg, &disk, w->now, why);
+	if (n->store == NULL) {
+		n->down_us = w->now;
+		return false;
+	}
+	n->wake_us = w->now;
+	for (uint32_t i = 0; i < w->count; i++) {
+		if (i == at)
+			continue;
+		if (!w->node[i].twin)
+			world_tell_member(w, at, i, state_of(w, i));
+		world_tell_member(w, i, at, MEMBER_ALIVE);
+	}
+	return true;
+}
+
+void world_up(struct world *w, uint32_t at)
+{
+	char why[200] = "";
+
+	if (w->node[at].store != NULL || world_start(w, at, why))
+		return;
+	if (!w->quiet)
+		fprintf(stderr, "seed %llu: node %u did not start: %s\n",
+			(unsigned long long)w->seed, at, why);
+	world_breach(w, "a node did not start");
+}
+
+void world_stop(struct world *w, uint32_t at)
+{
+	struct wnode *n = &w->node[at];
+
+	if (n->store == NULL)
+		return;
+	store_close(n->store);
+	n->store = NULL;
+	n->serving = false;
+	n->paused_us = 0;
+	n->down_us = w->now;
+}
+
+void world_kill(struct world *w, uint32_t at)
+{
+	if (w->node[at].store == NULL)
+		return;
+	world_stop(w, at);
+	shelf_crash(&w->node[at].shelf, &w->rng);
+}
+
+void world_wipe(struct world *w, uint32_t at)
+{
+	world_kill(w, at);
+	for (int i = 0; i < FILES_MAX; i++)
+		if (strcmp(w->node[at].shelf.file[i].name, "store-born") != 0)
+			shelf_clear(&w->node[at].shelf.file[i]);
+	w->node[at].wiped = true;
+	watch_forget(w, at);
+}
+
+void world_pause(struct world *w, uint32_t at, uint64_t us)
+{
+	if (w->node[at].store != NULL && w->node[at].paused_us < w->now + us)
+		w->node[at].paused_us = w->now + us;
+}
+
+void world_cut(struct world *w, uint32_t at, bool in, bool out)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		w->cut[i][at] |= in && i != at;
+		w->cut[at][i] |= out && i != at;
+	}
+}
+
+void world_heal(struct world *w)
+{
+	memset(w->cut, 0, sizeof(w->cut));
+}
+
+/* What was synced is durable, also while the process stands still. */
+static void finish_sync(struct wnode *n, struct wevent *v)
+{
+	struct wfile *f;
+
+	if (!v->syncs || v->err != OK)
+		return;
+	v->syncs = false;
+	f = shelf_find(&n->shelf, v->name, false);
+	if (f != NULL)
+		shelf_sync(f);
+}
+
+/* True when the event is done with; else it waits for a node that stands still. */
+static bool deliver(struct world *w, struct wevent *v)
+{
+	struct wnode *n = &w->node[v->to];
+	struct event e = {.kind = EVENT_WAKE};
+
+	if (n->store == NULL || (v->kind != W_FRAME && v->life != n->life))
+		return true;
+	if (v->kind == W_FRAME && w->cut[v->from][v->to])
+		return true;
+	finish_sync(n, v);
+	if (n->paused_us > w->now) {
+		v->at = n->paused_us;
+		queue_put(w, v);
+		return false;
+	}
+	if (v->kind == W_FRAME) {
+		e.kind = EVENT_FRAME;
+		e.frame.peer.id = w->node[v->from].id;
+		e.frame.purpose = PURPOSE_STORE;
+		e.frame.type = FRAME_STORE;
+		e.frame.body = bytes_of(v->body, v->len);
+	} else if (v->kind == W_READ) {
+		e.kind = EVENT_READ;
+		e.read.token = v->token;
+		e.read.err = v->err;
+		e.read.body = bytes_of(v->body, v->len);
+	} else {
+		e.kind = EVENT_DISK;
+		e.disk.token = v->token;
+		e.disk.err = v->err;
+	}
+	world_step(w, v->to, &e);
+	return true;
+}
+
+/* The views notice after two seconds. */
+static void notice(struct world *w)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		struct wnode *n = &w->node[i];
+
+		if (n->store != NULL || n->told_down || n->life == 0 || n->twin ||
+		    n->down_us + 2000 * MS > w->now)
+			continue;
+		n->told_down = true;
+		for (uint32_t k = 0; k < w->count; k++)
+			if (k != i)
+				world_tell_member(w, k, i, state_of(w, i));
+	}
+}
+
+static uint64_t wakes_at(const struct wnode *n)
+{
+	if (n->store == NULL)
+		return UINT64_MAX;
+	return n->wake_us > n->paused_us ? n->wake_us : n->paused_us;
+}
+
+void world_run(struct world *w, uint64_t us)
+{
+	uint64_t until = w->now + us, views = 0;
+
+	while (w->breach == NULL) {
+		uint64_t at = w->queued > 0 ? w->queue[0]->at : UINT64_MAX;
+		uint32_t who = NODES_MAX;
+
+		for (uint32_t i = 0; i < w->count; i++)
+			if (wakes_at(&w->node[i]) < at) {
+				at = wakes_at(&w->node[i]);
+				who = i;
+			}
+		if (at > until)
+			break;
+		/* A deadline in the past means now; time always moves. */
+		w->now = at > w->now ? at : w->now + (who < NODES_MAX);
+		if (who < NODES_MAX) {
+			struct event e = {.kind = EVENT_WAKE};
+
+			world_step(w, who, &e);
+		} else {
+			struct wevent *v = queue_take(w);
+
+			if (deliver(w, v))
+				free(v);
+		}
+		if (w->now > views) {
+			notice(w);
+			views = w->now + 100 * MS;
+		}
+	}
+	if (w->now < until)
+		w->now = until;
+	notice(w);
+}
+
+/* ---- the director's words ---- */
+
+uint64_t world_commit_of(struct world *w, uint32_t at, size_t len)
+{
+	struct wnode *n = &w->node[at];
+	struct event e = {.kind = EVENT_TELL};
+	struct batch b;
+	struct buffer packed;
+	uint64_t token = ++w->next_token;
+	char key[16], *value;
+	enum err err;
+
+	if (n->store == NULL)
+		return token;
+	value = calloc(1, len + 64);
+	must(value != NULL);
+	batch_init(&b);
+	buffer_init(&packed, BATCH_MAX);
+	snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(&w->rng, 40));
+	snprintf(value, 64, "value %llu of this long life", (unsigned long long)token);
+	err = batch_put(&b, bytes_str(key), bytes_of(value, len));
+	must(err == OK);
+	err = batch_pack(&b, w->now, &packed);
+	must(err == OK);
+	e.tell.kind = TELL_COMMIT;
+	e.tell.batch.token = token;
+	e.tell.batch.epoch = n->epoch;
+	e.tell.batch.batch = buffer_bytes(&packed);
+	world_step(w, at, &e);
+	batch_fini(&b);
+	buffer_fini(&packed);
+	free(value);
+	return token;
+}
+
+uint64_t world_commit(struct world *w, uint32_t at)
+{
+	return world_commit_of(w, at, 40);
+}
+
+uint64_t world_fence(struct world *w, uint32_t at)
+{
+	struct event e = {.kind = EVENT_TELL};
+
+	e.tell.kind = TELL_FENCE;
+	e.tell.batch.token = ++w->next_token;
+	world_step(w, at, &e);
+	return e.tell.batch.token;
+}
+
+void world_resign(struct world *w, uint32_t at, struct id to)
+{
+	struct event e = {.kind = EVENT_TELL};
+
+	e.tell.kind = TELL_RESIGN;
+	e.tell.lead.who = to;
+	world_step(w, at, &e);
+}
+
+void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m)
+{
+	const struct store *s = w->node[to].store;
+	struct wevent v = {.kind = W_FRAME, .from = from, .to = to, .at = w->now};
+	uint32_t seat = voters_find_node(&s->raft.voters, w->node[from].id);
+	struct buffer body;
+	enum err err;
+
+	must(seat != VOTERS_NONE);
+	m->store = s->wal.store;
+	m->generation = s->wal.state.generation;
+	m->from = s->raft.voters.seat[seat].voter;
+	m->to = s->wal.voter;
+	buffer_init(&body, FRAME_MAX);
+	err = message_put(m, &body);
+	must(err == OK);
+	queue_copy(w, &v, buffer_bytes(&body));
+	buffer_fini(&body);
+}
+
+uint32_t world_server(const struct world *w)
+{
+	uint32_t best = NODES_MAX;
+
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->node[i].store != NULL && w->node[i].serving &&
+		    (best == NODES_MAX || epoch_cmp(w->node[i].epoch, w->node[best].epoch) > 0))
+			best = i;
+	return best;
+}
+
+bool world_is_acked(const struct world *w, uint64_t token)
+{
+	return w->acked_at[token % INDEX_MAX] != 0;
+}
+
+/* ---- opening ---- */
+
+struct world *world_open(uint64_t seed, uint32_t count, uint32_t schedulers)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	uint8_t secret[32] = {7};
+	enum err err;
+
+	must(w != NULL);
+	must(count <= NODES_MAX);
+	w->seed = seed;
+	rng_init(&w->rng, seed);
+	w->now = 1000000;
+	w->count = count;
+	w->delay_min = 100;
+	w->delay_max = 1000;
+	w->sync_min = 50;
+	w->sync_max = 300;
+	w->loud = getenv("WORLD_LOG") != NULL;
+	w->outbox = outbox_open();
+	w->committed = calloc(INDEX_MAX, sizeof(*w->committed));
+	w->fact_at = calloc(INDEX_MAX, sizeof(*w->fact_at));
+	w->map_crc = calloc(INDEX_MAX, sizeof(*w->map_crc));
+	w->acked_at = calloc(INDEX_MAX, sizeof(*w->acked_at));
+	must(w->committed != NULL && w->fact_at != NULL);
+	must(w->map_crc != NULL && w->acked_at != NULL);
+	err = keyring_make(&w->keys, "test", secret);
+	must(err == OK);
+	for (uint32_t i = 0; i < count; i++) {
+		w->node[i].id.b[0] = (uint8_t)(i + 1);
+		w->node[i].id.b[15] = 1;
+		w->node[i].scheduler = i < schedulers;
+	}
+	w->base.heartbeat_ms = 50;
+	w->base.wal_file = 16384;
+	w->base.snapshot_every = 6000;
+	return w;
+}
+
+void world_close(struct world *w)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		store_close(w->node[i].store);
+		free(w->node[i].logs);
+		shelf_fini(&w->node[i].shelf);
+	}
+	while (w->queued > 0)
+		free(queue_take(w));
+	free(w->queue);
+	free(w->facts);
+	free(w->fact_at);
+	free(w->committed);
+	free(w->map_crc);
+	free(w->acked_at);
+	outbox_close(w->outbox);
+	free(w);
+}

@@ -1,0 +1,161 @@
+/* A small world of stores: their disks, which survive, and their net, which does not. One seed is one life.
+ *
+ * What it can break: messages are lost, doubled, delayed and cut off, also one way; nodes lose power, and with it any
+ * unsynced sector, or only their process; they stand still; their disks are slow, full, lost, put back or copied; removed
+ * files come back. After every step watch.c checks the invariants numbered in sched/store.h. */
+#ifndef TEST_PROOF_WORLD_H
+#define TEST_PROOF_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/facts.h"
+#include "core/must.h"
+#include "core/outbox.h"
+#include "core/rng.h"
+#include "sched/store.h"
+#include "sched/store/crc.h"
+#include "sched/store/inside.h"
+#include "test/proof/shelf.h"
+
+enum { NODES_MAX = 12, INDEX_MAX = 100000, TERMS_MAX = 5000, VOTES_MAX = 4096 };
+#define MS 1000ull
+
+struct wnode {
+	struct id id;
+	struct store *store; /* NULL: down */
+	struct shelf shelf;
+	uint32_t life;
+	uint64_t wake_us;
+	uint64_t paused_us; /* it stands still until then; its disk does not */
+	uint64_t down_us;   /* since when; 0: up */
+	bool told_down;     /* the others' views say so */
+	bool scheduler, founder, wiped, full;
+	bool left;        /* for good: nobody starts it again */
+	bool twin;        /* a second machine with another's identity */
+	uint64_t slow_us; /* added to every sync */
+	uint64_t checked; /* commit index checked */
+	uint64_t seen;    /* log index checked, and its term */
+	uint64_t seen_term;
+	uint64_t applied; /* last APPLIED */
+	uint64_t highest_term, highest_boot;
+	struct id highest_voter;
+	bool serving;
+	struct epoch epoch;
+	uint32_t faults, exits;
+	char *logs; /* all lines */
+	size_t logs_len;
+};
+
+enum wkind { W_FRAME, W_DISK, W_READ };
+struct wevent {
+	uint64_t at, order;
+	enum wkind kind;
+	uint32_t from, to, life;
+	uint64_t token;
+	bool syncs; /* when it comes, the file is durable */
+	enum err err;
+	char name[64];
+	uint8_t *body;
+	size_t len;
+};
+
+struct wcommitted {
+	uint64_t term;
+	uint32_t crc;
+	uint32_t kind;
+};
+
+/* What stood at one index in one term, wherever it did. */
+struct wfact {
+	uint64_t index, term, before; /* the term of the entry before it */
+	uint32_t kind, crc, next;
+};
+
+struct world {
+	struct rng rng;
+	uint64_t seed, now, order, steps;
+	uint32_t count;
+	struct wnode node[NODES_MAX];
+	struct wevent **queue; /* a heap */
+	uint32_t queued, queue_room;
+	bool cut[NODES_MAX][NODES_MAX];
+	uint32_t loss, twice; /* of 1000 */
+	uint64_t delay_min, delay_max, sync_min, sync_max;
+	struct keyring keys;
+	struct store_config base;
+	struct outbox *outbox;
+	/* What the watch knows. */
+	struct wcommitted *committed; /* by index */
+	uint64_t committed_max;
+	struct wfact *facts;
+	uint32_t facts_count, facts_room;
+	uint32_t *fact_at;             /* by index: the newest fact, plus one */
+	uint32_t leader_of[TERMS_MAX]; /* by term: place of the node, plus one */
+	uint32_t *map_crc;             /* by position; 0: not known */
+	struct {
+		struct id voter, candidate;
+		uint64_t term;
+	} vote[VOTES_MAX];
+	uint32_t votes;
+	/* The director's words and their answers. */
+	uint64_t next_token, acked, unknown;
+	uint64_t *acked_at; /* by token: position, 0 none */
+	uint64_t fenced;    /* token of the last fence answered */
+	enum err fenced_err, committed_err;
+	void (*hear)(void *with, uint32_t at, const struct tell *t); /* every word of a store */
+	void *with;
+	/* True: this message gets lost. */
+	bool (*drop)(struct world *w, uint32_t from, uint32_t to, const struct message *m);
+	bool wiped; /* a disk was lost */
+	bool apart; /* several stores, and each is right */
+	bool quiet; /* a breach is not printed */
+	bool loud;  /* every log line is */
+	const char *breach;
+};
+
+struct world *world_open(uint64_t seed, uint32_t count, uint32_t schedulers);
+void world_close(struct world *w);
+
+/* ---- life ---- */
+/* False: it refused to start, with `why`. */
+bool world_start(struct world *w, uint32_t at, char why[200]);
+void world_up(struct world *w, uint32_t at);   /* starts what is down; a refusal is a breach */
+void world_kill(struct world *w, uint32_t at); /* the power goes */
+void world_stop(struct world *w, uint32_t at); /* only the process ends */
+void world_wipe(struct world *w, uint32_t at); /* the power goes, and the disk with it */
+void world_pause(struct world *w, uint32_t at, uint64_t us);
+void world_cut(struct world *w, uint32_t at, bool in, bool out); /* from all others */
+void world_heal(struct world *w);                                /* no cut is left */
+void world_tell_member(struct world *w, uint32_t to, uint32_t about, enum member_state state);
+void world_step(struct world *w, uint32_t at, struct event *e);
+void world_run(struct world *w, uint64_t us);
+
+/* ---- the director's words ---- */
+/* A batch to the node, with a value of `len` bytes; its token, whatever becomes of it. */
+uint64_t world_commit_of(struct world *w, uint32_t at, size_t len);
+uint64_t world_commit(struct world *w, uint32_t at);
+uint64_t world_fence(struct world *w, uint32_t at);
+void world_resign(struct world *w, uint32_t at, struct id to);
+bool world_is_acked(const struct world *w, uint64_t token);
+/* A message as if from the voter of node `from`, in its start `boot` and `nonce`. */
+void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m);
+
+/* ---- looking ---- */
+uint32_t world_server(const struct world *w); /* of the highest epoch; NODES_MAX: none */
+uint32_t world_who(const struct world *w, struct id id);
+bool world_said(const struct wnode *n, const char *text);
+uint32_t world_map_crc(const struct store *s);
+
+/* ---- watch.c ---- */
+void world_breach(struct world *w, const char *what);
+void watch_commit(struct world *w, uint32_t at);
+void watch_node(struct world *w, uint32_t at);
+void watch_vote(struct world *w, const struct message *m);
+void watch_forget(struct world *w, uint32_t at); /* its disk is not what it was */
+
+#endif
