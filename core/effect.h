@@ -5,7 +5,8 @@
  * bytes or all of the old, and is synced when its token comes back. A token of 0 wants no answer.
  *   APPEND  write `body` at offset `at`; a missing file is made with `reserve` bytes set aside (its length is what was
  *           written, the rest reads as zeros)
- *   CUT     shorten to `at` bytes, synced.    DROP  remove the file, or a directory with all in it. */
+ *   CUT     shorten to `at` bytes, synced.    DROP  remove the file, or a directory with all in it.
+ *   MOVE    give the file, or the directory, the name `to` beside it, which nothing has yet; synced. A missing one is fine. */
 #ifndef CORE_EFFECT_H
 #define CORE_EFFECT_H
 
@@ -31,6 +32,7 @@ enum effect_kind {
 	EFFECT_PUT,
 	EFFECT_CUT,
 	EFFECT_DROP,
+	EFFECT_MOVE,
 	EFFECT_READ,    /* disk: `len` bytes of `file` from `at`; answered by EVENT_READ */
 	EFFECT_VERIFY,  /* verify */
 	EFFECT_RESOLVE, /* resolve.name */
@@ -86,7 +88,8 @@ struct effect {
 			uint64_t token;
 			struct bytes body;
 			uint32_t reserve;
-			uint32_t len; /* READ */
+			uint32_t len;   /* READ */
+			const char *to; /* MOVE */
 		} disk;
 		struct {
 			uint64_t token;

@@ -31,7 +31,7 @@ enum event_kind {
 	EVENT_BEACON,   /* an opened multicast beacon */
 	EVENT_LINK,     /* a stream to a peer stands, or fell */
 	EVENT_FRAME,    /* an opened frame, its sender's right to it checked */
-	EVENT_DISK,     /* SYNC, PUT, CUT, DROP with a token ended */
+	EVENT_DISK,     /* SYNC, PUT, CUT, DROP, MOVE with a token ended */
 	EVENT_READ, /* READ ended: bytes, or an error; fewer bytes than asked means the end of the file */
 	EVENT_VERIFIED, /* VERIFY ended */
 	EVENT_RESOLVED, /* RESOLVE ended */

@@ -240,6 +240,7 @@ static void keep_post(struct outbox *o, struct effect *to, const struct effect *
 static void keep_disk(struct outbox *o, struct effect *to, const struct effect *from)
 {
 	to->disk.file = keep_file(o, from->disk.file);
+	to->disk.to = from->kind == EFFECT_MOVE ? keep_file(o, from->disk.to) : NULL;
 	if (from->kind == EFFECT_APPEND || from->kind == EFFECT_PUT)
 		to->disk.body = keep(o, from->disk.body);
 	else
@@ -277,6 +278,7 @@ void outbox_pass(struct outbox *o, const struct effect *e)
 	case EFFECT_PUT:
 	case EFFECT_CUT:
 	case EFFECT_DROP:
+	case EFFECT_MOVE:
 	case EFFECT_READ:
 		keep_disk(o, to, e);
 		break;
@@ -366,6 +368,11 @@ void outbox_cut(struct outbox *o, const char *file, uint64_t at, uint64_t token)
 void outbox_drop(struct outbox *o, const char *file, uint64_t token)
 {
 	PUT(o, EFFECT_DROP, .disk = {.file = file, .token = token});
+}
+
+void outbox_move(struct outbox *o, const char *file, const char *to, uint64_t token)
+{
+	PUT(o, EFFECT_MOVE, .disk = {.file = file, .to = to, .token = token});
 }
 
 void outbox_read(struct outbox *o, const char *file, uint64_t at, uint32_t len, uint64_t token)

@@ -34,6 +34,7 @@ void outbox_sync(struct outbox *o, const char *file, uint64_t token);
 void outbox_put(struct outbox *o, const char *file, struct bytes body, uint64_t token);
 void outbox_cut(struct outbox *o, const char *file, uint64_t at, uint64_t token);
 void outbox_drop(struct outbox *o, const char *file, uint64_t token);
+void outbox_move(struct outbox *o, const char *file, const char *to, uint64_t token);
 void outbox_read(struct outbox *o, const char *file, uint64_t at, uint32_t len, uint64_t token);
 void outbox_verify(struct outbox *o, uint64_t token, const uint8_t key[32],
 		   const uint8_t signature[64], struct bytes body);

@@ -21,6 +21,7 @@ struct task {
 	uint8_t *bytes; /* body; READ: what came */
 	size_t size;    /* of the body */
 	char file[FILE_NAME_MAX + 1];
+	char to[FILE_NAME_MAX + 1]; /* MOVE */
 };
 
 struct lane {
@@ -107,6 +108,9 @@ static void task_run(struct shelf *shelf, struct opened *opened, struct task *t)
 		return;
 	case EFFECT_DROP:
 		t->err = shelf_drop(shelf, opened, t->file);
+		return;
+	case EFFECT_MOVE:
+		t->err = shelf_move(shelf, opened, t->file, t->to);
 		return;
 	case EFFECT_READ:
 		t->err = shelf_read(shelf, t->file, t->at, t->bytes, t->len, &t->len);
@@ -226,6 +230,10 @@ static struct task *task_make(const struct effect *e)
 	t->at = e->disk.at;
 	t->reserve = e->disk.reserve;
 	memcpy(t->file, e->disk.file, strlen(e->disk.file) + 1);
+	if (e->kind == EFFECT_MOVE) {
+		must(shelf_name_ok(e->disk.to));
+		memcpy(t->to, e->disk.to, strlen(e->disk.to) + 1);
+	}
 	if (e->kind == EFFECT_READ) {
 		must(e->disk.len <= FRAME_MAX);
 		t->len = e->disk.len;

@@ -1,4 +1,4 @@
-/* The disk's door: carries out APPEND SYNC PUT CUT DROP READ in the thread pool.
+/* The disk's door: carries out APPEND SYNC PUT CUT DROP MOVE READ in the thread pool.
  *
  * Three lanes by the first part of a file's name (store, spool, all others), each strictly in order and one piece of
  * work at a time: a sync of the store never waits for the spool. What comes while a piece is under way is the next
@@ -17,7 +17,7 @@ struct disk_door; /* opaque */
 
 /* `shelf` outlives the door. */
 struct disk_door *disk_open(uv_loop_t *loop, struct shelf *shelf, struct sink sink);
-/* Of the kinds APPEND SYNC PUT CUT DROP READ; what it borrows is copied. */
+/* Of the kinds APPEND SYNC PUT CUT DROP MOVE READ; what it borrows is copied. */
 void disk_effect(struct disk_door *d, const struct effect *e);
 /* Begins what was asked for: once at the end of each turn, so that a turn's effects are one piece of work. */
 void disk_flush(struct disk_door *d);

@@ -240,6 +240,7 @@ int doors_effect(struct doors *d, const struct effect *e)
 	case EFFECT_PUT:
 	case EFFECT_CUT:
 	case EFFECT_DROP:
+	case EFFECT_MOVE:
 	case EFFECT_READ:
 		disk_effect(d->disk, e);
 		return 0;

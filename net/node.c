@@ -120,6 +120,7 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 	case EFFECT_PUT:
 	case EFFECT_CUT:
 	case EFFECT_DROP:
+	case EFFECT_MOVE:
 	case EFFECT_READ:
 		must(e->disk.token >> OWNER_SHIFT == 0);
 		if (mine.disk.token)

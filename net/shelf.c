@@ -314,6 +314,25 @@ enum err shelf_drop(struct shelf *s, struct opened *o, const char *name)
 	return err;
 }
 
+enum err shelf_move(struct shelf *s, struct opened *o, const char *name, const char *to)
+{
+	const char *leaf, *slash = strrchr(to, '/');
+	int directory = path_parent(s->root, name, &leaf);
+	enum err err = OK;
+
+	if (directory < 0)
+		return errno == ENOENT ? OK : file_err(errno);
+	must((size_t)(leaf - name) == (slash == NULL ? 0 : (size_t)(slash + 1 - to)));
+	opened_forget_under(o, name);
+	if (renameat2(directory, leaf, directory, slash == NULL ? to : slash + 1,
+		      RENAME_NOREPLACE) < 0)
+		err = errno == ENOENT ? OK : errno == EEXIST ? ERR_EXISTS : file_err(errno);
+	else if (fsync(directory) < 0)
+		err = file_err(errno);
+	close(directory);
+	return err;
+}
+
 enum err shelf_read(struct shelf *s, const char *name, uint64_t at, uint8_t *to, uint32_t len,
 		    uint32_t *got)
 {

@@ -58,6 +58,8 @@ MUST_USE enum err shelf_sync(struct shelf *s, struct opened *o, const char *name
 MUST_USE enum err shelf_put(struct shelf *s, struct opened *o, const char *name, struct bytes body);
 MUST_USE enum err shelf_cut(struct shelf *s, struct opened *o, const char *name, uint64_t at);
 MUST_USE enum err shelf_drop(struct shelf *s, struct opened *o, const char *name);
+/* `to` stands in the same directory. ERR_EXISTS when something has that name. */
+MUST_USE enum err shelf_move(struct shelf *s, struct opened *o, const char *name, const char *to);
 /* Up to `len` bytes of the file into `to`; fewer mean its end. */
 MUST_USE enum err shelf_read(struct shelf *s, const char *name, uint64_t at, uint8_t *to,
 			     uint32_t len, uint32_t *got);

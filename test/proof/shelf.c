@@ -79,6 +79,23 @@ void shelf_sync(struct wfile *f)
 	f->on_disk = true;
 }
 
+void shelf_move(struct shelf *n, const char *name, const char *to)
+{
+	size_t len = strlen(name);
+
+	for (int i = 0; i < FILES_MAX; i++) {
+		struct wfile *f = &n->file[i];
+		char old[sizeof(f->name)];
+
+		if (strncmp(f->name, name, len) != 0 ||
+		    (f->name[len] != '\0' && f->name[len] != '/'))
+			continue;
+		memcpy(old, f->name, sizeof(old));
+		must(strlen(to) + strlen(old + len) < sizeof(f->name));
+		snprintf(f->name, sizeof(f->name), "%s%s", to, old + len);
+	}
+}
+
 void shelf_clear(struct wfile *f)
 {
 	free(f->cache);

@@ -31,6 +31,8 @@ struct wfile *shelf_find(struct shelf *s, const char *name, bool make);
 void shelf_write(struct wfile *f, uint64_t at, struct bytes body);
 void shelf_cut(struct wfile *f, uint64_t at); /* synced at once */
 void shelf_sync(struct wfile *f);
+/* Gives the file, or all beneath the directory, the name `to`; as good as synced. */
+void shelf_move(struct shelf *n, const char *name, const char *to);
 void shelf_clear(struct wfile *f);
 /* The power goes: what was not synced is there or not, sector by sector. */
 void shelf_crash(struct shelf *s, struct rng *rng);

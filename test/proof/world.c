@@ -144,6 +144,9 @@ static void do_disk(struct world *w, uint32_t at, const struct effect *e)
 		if (f != NULL)
 			f->removed = true;
 		break;
+	case EFFECT_MOVE:
+		shelf_move(&n->shelf, e->disk.file, e->disk.to);
+		break;
 	case EFFECT_READ:
 		do_read(w, &v, f, e);
 		return;

@@ -1,6 +1,7 @@
 /* A host's files. An operation is asked for, waits in its lane, and is done; SYNC makes durable what its file holds
  * then; a crash of the agent leaves some of what waited undone, in order; when the power goes, what was not synced is
  * gone, or stays in part: a torn tail is a thing that happens here. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct file {
 struct operation {
 	enum effect_kind kind;
 	char name[NAME_ROOM];
+	char to[NAME_ROOM]; /* MOVE */
 	uint64_t at, token;
 	uint32_t len;
 	uint8_t *bytes;
@@ -157,6 +159,36 @@ static void drop(struct files *f, const char *name)
 			file_remove(f, i);
 }
 
+static void move(struct files *f, const char *name, const char *to)
+{
+	size_t len = strlen(name);
+
+	for (bool again = true; again;) {
+		again = false;
+		for (size_t i = f->count; i-- > 0 && !again;) {
+			char next[2 * NAME_ROOM];
+			struct file *file = f->file[i];
+			bool found;
+
+			if (strncmp(file->name, name, len) != 0 ||
+			    (file->name[len] != '\0' && file->name[len] != '/'))
+				continue;
+			snprintf(next, sizeof(next), "%s%s", to, file->name + len);
+			must(strlen(next) < NAME_ROOM);
+			memmove(f->file + i, f->file + i + 1,
+				(f->count - i - 1) * sizeof(*f->file));
+			f->count--;
+			size_t at = place(f, next, &found);
+			must(!found);
+			memmove(f->file + at + 1, f->file + at, (f->count - at) * sizeof(*f->file));
+			f->count++;
+			f->file[at] = file;
+			strcpy(file->name, next);
+			again = true; /* the places moved */
+		}
+	}
+}
+
 static void write_at(struct file *f, uint64_t at, struct bytes b, bool remember)
 {
 	uint64_t length = f->live.len;
@@ -251,6 +283,9 @@ static enum err perform(struct files *f, const struct operation *op)
 	case EFFECT_DROP:
 		drop(f, op->name);
 		return OK;
+	case EFFECT_MOVE:
+		move(f, op->name, op->to);
+		return OK;
 	default:
 		return OK; /* READ is answered apart */
 	}
@@ -258,7 +293,9 @@ static enum err perform(struct files *f, const struct operation *op)
 
 static size_t lane_of(const char *name)
 {
-	return !strncmp(name, "store/", 6) ? 0 : !strncmp(name, "spool/", 6) ? 1 : 2;
+	return !strncmp(name, "store/", 6) || !strcmp(name, "store") ? 0
+	       : !strncmp(name, "spool/", 6)                         ? 1
+								     : 2;
 }
 
 /* Durations: a write into the page cache, and what must reach the platter. */
@@ -296,6 +333,8 @@ void disk_effect(struct sim *s, struct host *h, const struct effect *e)
 	*op = (struct operation){
 		.kind = e->kind, .at = e->disk.at, .token = e->disk.token, .len = e->disk.len};
 	strcpy(op->name, e->disk.file);
+	if (e->kind == EFFECT_MOVE)
+		strcpy(op->to, e->disk.to);
 	if (e->kind == EFFECT_APPEND || e->kind == EFFECT_PUT) {
 		op->bytes = sim_copy(e->disk.body);
 		op->size = e->disk.body.len;

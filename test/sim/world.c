@@ -154,6 +154,7 @@ static void carry_out(struct sim *s, struct host *h, const struct effect *e)
 	case EFFECT_PUT:
 	case EFFECT_CUT:
 	case EFFECT_DROP:
+	case EFFECT_MOVE:
 	case EFFECT_READ:
 		disk_effect(s, h, e);
 		break;

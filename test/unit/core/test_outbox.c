@@ -228,6 +228,7 @@ static void fill(struct outbox *o)
 	outbox_put(o, "g", BYTES("u"), 4);
 	outbox_cut(o, "f", 5, 6);
 	outbox_drop(o, "h", 7);
+	outbox_move(o, "i", "j", 24);
 	outbox_read(o, "f", 8, 9, 10);
 	outbox_verify(o, 14, key, signature, BYTES("v"));
 	outbox_resolve(o, 15, "seed", 16);
@@ -269,6 +270,8 @@ static void every_kind_is_put_in_order_and_passed_on_as_it_is(void **state)
 	assert_string_equal(outbox_at(to, EFFECT_PUT)->disk.file, "g");
 	assert_int_equal(outbox_at(to, EFFECT_CUT)->disk.at, 5);
 	assert_string_equal(outbox_at(to, EFFECT_DROP)->disk.file, "h");
+	assert_string_equal(outbox_at(to, EFFECT_MOVE)->disk.file, "i");
+	assert_string_equal(outbox_at(to, EFFECT_MOVE)->disk.to, "j");
 	assert_int_equal(outbox_at(to, EFFECT_READ)->disk.len, 9);
 	e = outbox_at(to, EFFECT_VERIFY);
 	assert_int_equal(e->verify.key[0], 1);

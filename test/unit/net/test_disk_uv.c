@@ -295,6 +295,27 @@ static void a_dropped_directory_goes_with_all_in_it(void **state)
 	room_holds(r, "spool/a/out", "new");
 }
 
+static void what_is_moved_has_the_new_name_and_the_old_one_is_free(void **state)
+{
+	struct room *r = *state;
+
+	outbox_append(r->outbox, "store/wal", 0, BYTES("old"), 0);
+	outbox_sync(r->outbox, "store/wal", 1);
+	outbox_move(r->outbox, "store", "store-aside", 2);
+	outbox_append(r->outbox, "store/wal", 0, BYTES("new"), 0);
+	outbox_sync(r->outbox, "store/wal", 3);
+	outbox_move(r->outbox, "store", "store-aside", 4); /* has that name already */
+	outbox_move(r->outbox, "store/never", "store/more", 5);
+	room_turn(r);
+	assert_int_equal(room_done(r, 1), OK);
+	assert_int_equal(room_done(r, 2), OK);
+	assert_int_equal(room_done(r, 3), OK);
+	assert_int_equal(room_done(r, 4), ERR_EXISTS);
+	assert_int_equal(room_done(r, 5), OK);
+	room_holds(r, "store-aside/wal", "old");
+	room_holds(r, "store/wal", "new");
+}
+
 static void a_tree_deeper_than_our_open_files_is_removed_too(void **state)
 {
 	struct room *r = *state;
@@ -406,6 +427,7 @@ int main(void)
 		in_a_room(a_cut_file_ends_there),
 		in_a_room(a_dropped_directory_goes_with_all_in_it),
 		in_a_room(a_tree_deeper_than_our_open_files_is_removed_too),
+		in_a_room(what_is_moved_has_the_new_name_and_the_old_one_is_free),
 		in_a_room(a_read_sees_what_was_asked_before_it),
 		in_a_room(a_listing_is_in_byte_order_and_shows_no_leftovers),
 		in_a_room(a_start_sweeps_what_a_crash_left),
