@@ -105,12 +105,17 @@ void birth_open(struct store *s, const struct disk *disk)
 	buffer_fini(&mark);
 }
 
+static struct seat seat_of(struct id voter, struct id node)
+{
+	return (struct seat){.voter = voter, .node = node, .scheduler = true, .votes = true};
+}
+
 static void found(struct store *s)
 {
 	struct voters first = {.count = 0};
 
 	make_wal(s, draw(s));
-	voters_add(&first, (struct seat){s->wal.voter, s->cfg.self, true, true});
+	voters_add(&first, seat_of(s->wal.voter, s->cfg.self));
 	bear(s, &first);
 }
 
@@ -385,12 +390,11 @@ static bool bear_together(struct store *s)
 {
 	struct voters first = {.count = 0};
 
-	voters_add(&first, (struct seat){s->wal.voter, s->cfg.self, true, true});
+	voters_add(&first, seat_of(s->wal.voter, s->cfg.self));
 	for (uint32_t i = 1; i < s->wal.proposal_count; i++) {
 		if (!s->accepted[i])
 			return false;
-		voters_add(&first,
-			   (struct seat){s->accepted_voter[i], s->wal.proposal[i], true, true});
+		voters_add(&first, seat_of(s->accepted_voter[i], s->wal.proposal[i]));
 	}
 	bear(s, &first);
 	return true;

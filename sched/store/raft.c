@@ -109,7 +109,7 @@ void raft_arm(struct raft *r)
 		r->deadline_us = UINT64_MAX;
 		return;
 	}
-	if (voters_count(&r->voters) == 1 && r->role == RAFT_FOLLOWER)
+	if (voters_is_alone(&r->voters, r->wal->voter) && r->role == RAFT_FOLLOWER)
 		wait = 0; /* nobody else to wait for */
 	r->deadline_us = r->now_us + wait * (r->cfg.witness ? 2 : 1);
 }
@@ -123,6 +123,7 @@ static void become_follower(struct raft *r, const char *why)
 	r->leader_broken = false;
 	r->transfer_to = id_none;
 	r->stands_by_transfer = false;
+	r->leaving = false;
 	raft_arm(r);
 }
 
@@ -191,13 +192,16 @@ static void clear_votes(struct raft *r)
 	r->votes_sent = false;
 }
 
-static uint32_t votes(const struct raft *r)
+static bool is_elected(const struct raft *r)
 {
-	uint32_t n = raft_votes(r);
+	bool yes[STORE_REPLICAS_MAX];
 
-	for (uint32_t i = 0; i < r->follower_count; i++)
-		n += r->followers[i].voted && voters_votes(&r->voters, r->followers[i].voter);
-	return n;
+	for (uint32_t i = 0; i < r->voters.count; i++) {
+		const struct follower *f = raft_look(r, r->voters.seat[i].voter);
+
+		yes[i] = f == NULL || f->voted;
+	}
+	return voters_agree(&r->voters, yes);
 }
 
 static void ask_votes(struct raft *r, struct outbox *o)
@@ -377,14 +381,22 @@ void raft_step(struct raft *r, const struct peer *from, const struct message *m,
 
 /* ---- timers ---- */
 
+bool raft_hears(const struct raft *r, struct id voter)
+{
+	const struct follower *f = raft_look(r, voter);
+
+	if (f == NULL)
+		return id_same(voter, r->wal->voter);
+	return f->heard_us + r->cfg.election_max_us > r->now_us;
+}
+
 static bool hears_majority(const struct raft *r)
 {
-	uint32_t n = raft_votes(r);
+	bool yes[STORE_REPLICAS_MAX];
 
-	for (uint32_t i = 0; i < r->follower_count; i++)
-		n += voters_votes(&r->voters, r->followers[i].voter) &&
-		     r->followers[i].heard_us + r->cfg.election_max_us > r->now_us;
-	return n >= voters_quorum(&r->voters);
+	for (uint32_t i = 0; i < r->voters.count; i++)
+		yes[i] = raft_hears(r, r->voters.seat[i].voter);
+	return voters_agree(&r->voters, yes);
 }
 
 /* A witness leads only until a scheduler has what it has. */
@@ -461,14 +473,14 @@ static void move_on(struct raft *r, struct outbox *o)
 	if (r->role == RAFT_PRECANDIDATE) {
 		if (!r->votes_sent)
 			ask_votes(r, o);
-		if (votes(r) >= voters_quorum(&r->voters))
+		if (is_elected(r))
 			stand(r);
 	}
 	/* Our own vote is a promise too: nobody is asked before it is durable. */
 	if (r->role == RAFT_CANDIDATE && state_is_durable(r)) {
 		if (!r->votes_sent)
 			ask_votes(r, o);
-		if (votes(r) >= voters_quorum(&r->voters))
+		if (is_elected(r))
 			lead(r);
 	}
 }
@@ -520,8 +532,10 @@ void raft_turn(struct raft *r, bool awake, uint64_t token, struct outbox *o)
 		return;
 	if (raft_leads(r)) {
 		replicate_commit(r);
-		replicate_all(r, o);
-		replicate_commit(r);
+		if (raft_leads(r))
+			replicate_all(r, o);
+		if (raft_leads(r))
+			replicate_commit(r);
 	}
 	keep_promises(r, o);
 }

@@ -121,6 +121,7 @@ struct raft {
 	struct id transfer_to; /* voter; none: not moving */
 	uint64_t transfer_until_us;
 	bool transfer_sent;
+	bool leaving;         /* the set without us is committed: we hand over, then follow */
 	bool wants_snapshots; /* follower: say so in the next acknowledgement */
 
 	struct buffer scratch;
@@ -159,7 +160,11 @@ bool raft_has_room(const struct raft *r);
 /* The leader's. */
 uint64_t raft_append(struct raft *r, enum entry_kind kind, struct bytes body);
 bool raft_may_change(const struct raft *r);
-void raft_change(struct raft *r, const struct voters *to);
+/* To that set: at once when one vote differs, else by way of a joint one, after which it follows by itself. False when
+ * both do not fit into one. */
+MUST_USE bool raft_change(struct raft *r, const struct voters *to);
+/* It was heard within the time that nobody waits longer for a leader; ourselves always. */
+bool raft_hears(const struct raft *r, struct id voter);
 /* Begins a fence: the round whose answers count. */
 uint64_t raft_fence(struct raft *r);
 /* Highest round that a majority answered. */
@@ -179,6 +184,7 @@ bool raft_heed(struct raft *r, const struct peer *from, const struct message *m)
 /* ---- between raft.c and replicate.c ---- */
 void raft_follow(struct raft *r, uint64_t term, const char *why);
 struct follower *raft_follower(struct raft *r, struct id voter);
+const struct follower *raft_look(const struct raft *r, struct id voter);
 void raft_post(struct raft *r, const struct peer *to, struct id voter, struct message *m,
 	       struct outbox *o);
 struct peer raft_peer(const struct raft *r, struct id node);

@@ -15,6 +15,14 @@ struct follower *raft_follower(struct raft *r, struct id voter)
 	return NULL;
 }
 
+const struct follower *raft_look(const struct raft *r, struct id voter)
+{
+	for (uint32_t i = 0; i < r->follower_count; i++)
+		if (id_same(r->followers[i].voter, voter))
+			return &r->followers[i];
+	return NULL;
+}
+
 /* Seats that stay keep what is known of them. */
 void replicate_seats(struct raft *r)
 {
@@ -106,21 +114,36 @@ bool raft_has_room(const struct raft *r)
 
 bool raft_may_change(const struct raft *r)
 {
-	return raft_is_sure(r) && r->voters_index <= r->commit && id_is_none(r->transfer_to);
+	return raft_is_sure(r) && r->voters_index <= r->commit && !voters_is_joint(&r->voters) &&
+	       id_is_none(r->transfer_to) && !r->leaving;
 }
 
-void raft_change(struct raft *r, const struct voters *to)
+static void append_voters(struct raft *r, const struct voters *v)
 {
 	struct buffer body;
 	enum err err;
 
-	must(raft_may_change(r));
-	must(voters_is_one_step(&r->voters, to));
 	buffer_init(&body, FRAME_MAX);
-	err = voters_put(to, &body);
+	err = voters_put(v, &body);
 	must(err == OK);
 	raft_append(r, ENTRY_VOTERS, buffer_bytes(&body));
 	buffer_fini(&body);
+}
+
+bool raft_change(struct raft *r, const struct voters *to)
+{
+	struct voters both;
+
+	must(raft_may_change(r));
+	must(voters_count(to) > 0);
+	if (voters_is_one_step(&r->voters, to)) {
+		append_voters(r, to);
+		return true;
+	}
+	if (!voters_join(&r->voters, to, &both))
+		return false;
+	append_voters(r, &both);
+	return true;
 }
 
 /* ---- the leader ---- */
@@ -244,30 +267,31 @@ void replicate_all(struct raft *r, struct outbox *o)
 	hand_on(r, o);
 }
 
-static int down(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* The highest value that a majority of the voters has reached. */
 static uint64_t majority(const struct raft *r, uint64_t own, size_t field)
 {
 	uint64_t values[STORE_REPLICAS_MAX];
-	uint32_t count = 0;
 
-	if (raft_votes(r))
-		values[count++] = own;
-	for (uint32_t i = 0; i < r->follower_count; i++) {
-		const struct follower *f = &r->followers[i];
+	for (uint32_t i = 0; i < r->voters.count; i++) {
+		const struct follower *f = raft_look(r, r->voters.seat[i].voter);
 
-		if (voters_votes(&r->voters, f->voter))
-			memcpy(&values[count++], (const uint8_t *)f + field, sizeof(uint64_t));
+		values[i] = own;
+		if (f != NULL)
+			memcpy(&values[i], (const uint8_t *)f + field, sizeof(uint64_t));
 	}
-	must(count == voters_count(&r->voters));
-	qsort(values, count, sizeof(values[0]), down);
-	return values[voters_quorum(&r->voters) - 1];
+	return voters_reached(&r->voters, values);
+}
+
+/* A leader that has no seat in the set any more goes when that is committed (thesis, 4.2.2), and hands over first, so
+ * that nobody waits for an election. */
+static void leave(struct raft *r)
+{
+	if (!r->leaving) {
+		r->leaving = true;
+		(void)raft_transfer(r, id_none);
+	}
+	if (id_is_none(r->transfer_to))
+		raft_follow(r, raft_term(r), "left the set");
 }
 
 /* Only an entry of the own term is committed by counting (thesis, 3.6.2; figure 3.7): what stands before it is then
@@ -279,9 +303,16 @@ void replicate_commit(struct raft *r)
 	if (reached > r->commit && log_term(&r->log, reached) == raft_term(r))
 		r->commit = reached;
 	must(r->commit <= log_last(&r->log));
-	/* A leader that left the set goes when that is committed (thesis, 4.2.2). */
-	if (r->voters_index <= r->commit && !raft_votes(r))
-		raft_follow(r, raft_term(r), "left the set");
+	if (r->voters_index > r->commit || !raft_is_sure(r))
+		return;
+	/* Both majorities hold the joint set: the new one alone is next, whoever appended the joint one. */
+	if (voters_is_joint(&r->voters)) {
+		struct voters settled = voters_settled(&r->voters);
+
+		append_voters(r, &settled);
+	} else if (!raft_votes(r)) {
+		leave(r);
+	}
 }
 
 uint64_t raft_fence(struct raft *r)

@@ -59,26 +59,14 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 	return count;
 }
 
-/* Gone, or silent: no majority that needs it should come to be. */
-static bool is_heard(const struct store *s, struct id voter)
-{
-	if (id_same(voter, s->wal.voter))
-		return true;
-	for (uint32_t i = 0; i < s->raft.follower_count; i++)
-		if (id_same(s->raft.followers[i].voter, voter))
-			return s->raft.followers[i].heard_us + s->raft.cfg.election_max_us >
-			       s->now_us;
-	return false;
-}
-
-/* The new set has a majority that we hear now. */
+/* A majority that we hear now: none that needs the silent should come to be. */
 static bool stands(const struct store *s, const struct voters *next)
 {
-	uint32_t heard = 0;
+	bool yes[STORE_REPLICAS_MAX];
 
 	for (uint32_t i = 0; i < next->count; i++)
-		heard += next->seat[i].votes && is_heard(s, next->seat[i].voter);
-	return heard >= voters_quorum(next);
+		yes[i] = raft_hears(&s->raft, next->seat[i].voter);
+	return voters_agree(next, yes);
 }
 
 void seats_turn(struct store *s, struct outbox *o)
@@ -96,7 +84,8 @@ void seats_turn(struct store *s, struct outbox *o)
 		return;
 	if (!stands(s, &next))
 		return;
-	raft_change(&s->raft, &next);
+	if (!raft_change(&s->raft, &next))
+		return;
 	outbox_log(o, LOG_LEVEL_INFO, "store members changed: voters=%u learners=%u position=%llu",
 		   voters_count(&next), next.count - voters_count(&next),
 		   (unsigned long long)log_last(&s->raft.log));

@@ -1,8 +1,13 @@
 /* Who the members of the store are: voters, and learners that only follow. One set is one entry of the log and counts
- * from the moment it is in the log, committed or not (Ongaro's thesis, 4.1); two sets that follow one another differ by
- * one seat, so that their majorities overlap.
+ * from the moment it is in the log, committed or not (Ongaro's thesis, 4.1).
  *
- * Packed: [[voter, node, scheduler, votes], …]. */
+ * Two sets that follow one another differ in one vote, so that their majorities overlap; or the set between them is
+ * joint (4.3): it holds both, and whatever needs a majority needs one of each. The new set alone follows when the joint
+ * one is committed.
+ *
+ * A seat also holds its voter's last start, so that a log that was put back or copied is noticed by any later leader.
+ *
+ * Packed: [[voter, node, scheduler, votes, boot, nonce, voted, goes], …]. */
 #ifndef SCHED_STORE_VOTERS_H
 #define SCHED_STORE_VOTERS_H
 
@@ -20,6 +25,10 @@ struct seat {
 	struct id node;
 	bool scheduler; /* else a witness: never directs, sees sealed bytes only */
 	bool votes;     /* else a learner */
+	bool voted;     /* joint set: in the one before */
+	bool goes;      /* joint set: it has no seat in the new one */
+	uint64_t boot;  /* of its last start that a leader heard; 0: none yet */
+	uint64_t nonce; /* of that start */
 };
 
 struct voters {
@@ -31,13 +40,27 @@ struct voters {
 
 uint32_t voters_find(const struct voters *v, struct id voter); /* VOTERS_NONE: not there */
 uint32_t voters_find_node(const struct voters *v, struct id node);
-uint32_t voters_count(const struct voters *v); /* who vote */
+uint32_t voters_count(const struct voters *v); /* who vote; of a joint set: in the new one */
 uint32_t voters_quorum(const struct voters *v);
+/* In either set of a joint one. */
 bool voters_votes(const struct voters *v, struct id voter);
+/* Nobody else votes. */
+bool voters_is_alone(const struct voters *v, struct id voter);
 void voters_add(struct voters *v, struct seat seat); /* there is room */
 void voters_remove(struct voters *v, uint32_t at);
-/* At most one seat differs. */
+
+/* By seat: who says yes. A majority does, of both sets of a joint one. */
+bool voters_agree(const struct voters *v, const bool yes[STORE_REPLICAS_MAX]);
+/* By seat: what each has reached. The highest that a majority has, of both sets of a joint one. */
+uint64_t voters_reached(const struct voters *v, const uint64_t value[STORE_REPLICAS_MAX]);
+
+/* The votes of at most one seat differ. */
 bool voters_is_one_step(const struct voters *a, const struct voters *b);
+bool voters_is_joint(const struct voters *v);
+/* Both in one; false when they do not fit. */
+MUST_USE bool voters_join(const struct voters *from, const struct voters *to, struct voters *out);
+/* The new set of a joint one. */
+struct voters voters_settled(const struct voters *v);
 
 MUST_USE enum err voters_put(const struct voters *v, struct buffer *out);
 MUST_USE enum err voters_get(struct bytes packed, struct voters *out);

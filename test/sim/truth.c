@@ -207,6 +207,7 @@ static void check_record(struct sim *s, struct bytes key, struct bytes value, bo
 static void check_synced(struct sim *s, const struct store *store, uint64_t index, uint64_t term)
 {
 	const struct voters *v = &store->raft.voters;
+	bool has[STORE_REPLICAS_MAX];
 	uint32_t have = 0;
 
 	if (index <= store->raft.voters_index)
@@ -216,11 +217,11 @@ static void check_synced(struct sim *s, const struct store *store, uint64_t inde
 		if (!h || !h->node)
 			return;
 		const struct raft *r = &h->node->store->raft;
-		have += v->seat[i].votes && id_same(v->seat[i].voter, r->wal->voter) &&
-			r->stored >= index &&
-			(index <= r->log.base || log_term(&r->log, index) == term);
+		has[i] = id_same(v->seat[i].voter, r->wal->voter) && r->stored >= index &&
+			 (index <= r->log.base || log_term(&r->log, index) == term);
+		have += has[i] && voters_votes(v, v->seat[i].voter);
 	}
-	if (have < voters_quorum(v))
+	if (!voters_agree(v, has))
 		sim_break(s, "2: acknowledged is on the disks of a majority",
 			  "position %llu: on %u of %u", (unsigned long long)index, have,
 			  voters_count(v));

@@ -16,7 +16,8 @@ static struct snapshot_head head(void)
 {
 	struct snapshot_head h = {.store = {{5}}, .epoch = {1, 4}, .index = 900, .voters_index = 3};
 
-	voters_add(&h.voters, (struct seat){{{6}}, {{7}}, true, true});
+	voters_add(&h.voters,
+		   (struct seat){.voter = {{6}}, .node = {{7}}, .scheduler = true, .votes = true});
 	return h;
 }
 

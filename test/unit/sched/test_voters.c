@@ -25,6 +25,14 @@ static struct id name(uint8_t n)
 	return id;
 }
 
+static struct seat seat_of(uint8_t node, bool votes)
+{
+	return (struct seat){.voter = name((uint8_t)(node + 100)),
+			     .node = name(node),
+			     .scheduler = true,
+			     .votes = votes};
+}
+
 static void room_init(struct room *r, uint32_t schedulers, uint32_t workers)
 {
 	memset(r, 0, sizeof(*r));
@@ -39,7 +47,7 @@ static void room_init(struct room *r, uint32_t schedulers, uint32_t workers)
 		s->self = i == 0;
 		s->alive = s->caught_up = true;
 	}
-	voters_add(&r->voters, (struct seat){r->sitter[0].voter, r->sitter[0].node, true, true});
+	voters_add(&r->voters, seat_of(1, true));
 }
 
 /* Changes until nothing is left to change; how many it took. */
@@ -70,7 +78,7 @@ static void one_scheduler_drafts_nobody(void **state)
 	assert_int_equal(settle(&r), 0);
 }
 
-static void two_steps_at_once_are_told_from_one(void **state)
+static void two_votes_at_once_are_told_from_one(void **state)
 {
 	struct room r;
 	struct voters next;
@@ -78,10 +86,85 @@ static void two_steps_at_once_are_told_from_one(void **state)
 	(void)state;
 	room_init(&r, 3, 0);
 	next = r.voters;
-	voters_add(&next, (struct seat){name(102), name(2), true, false});
+	voters_add(&next, seat_of(2, true));
+	voters_add(&next, seat_of(4, false));
 	assert_true(voters_is_one_step(&r.voters, &next));
-	voters_add(&next, (struct seat){name(103), name(3), true, false});
+	assert_true(voters_is_one_step(&next, &r.voters));
+	voters_add(&next, seat_of(3, true));
 	assert_false(voters_is_one_step(&r.voters, &next));
+	assert_false(voters_is_one_step(&next, &r.voters));
+}
+
+/* Voters 1, 2, 3 become 1, 4, 5. */
+static struct voters joint(void)
+{
+	struct voters from = {0}, to = {0}, both;
+
+	for (uint8_t i = 1; i <= 3; i++)
+		voters_add(&from, seat_of(i, true));
+	voters_add(&from, seat_of(4, false));
+	voters_add(&from, seat_of(5, false));
+	voters_add(&to, seat_of(1, true));
+	voters_add(&to, seat_of(3, false));
+	voters_add(&to, seat_of(4, true));
+	voters_add(&to, seat_of(5, true));
+	assert_true(voters_join(&from, &to, &both));
+	return both;
+}
+
+static bool agree(const struct voters *v, const char *yes)
+{
+	bool says[STORE_REPLICAS_MAX] = {false};
+
+	for (; *yes != '\0'; yes++)
+		says[voters_find_node(v, name((uint8_t)(*yes - '0')))] = true;
+	return voters_agree(v, says);
+}
+
+static void a_joint_set_needs_a_majority_of_both(void **state)
+{
+	struct voters both = joint();
+
+	(void)state;
+	assert_true(voters_is_joint(&both));
+	assert_false(agree(&both, "123")); /* all of the old */
+	assert_false(agree(&both, "145")); /* all of the new */
+	assert_false(agree(&both, "45"));
+	assert_false(agree(&both, "14"));
+	assert_true(agree(&both, "1245"));
+	assert_true(agree(&both, "124")); /* the first counts in both */
+	assert_true(agree(&both, "2345"));
+	for (uint8_t i = 1; i <= 5; i++)
+		assert_true(voters_votes(&both, name((uint8_t)(i + 100))));
+}
+
+static void what_a_joint_set_has_reached_both_majorities_have(void **state)
+{
+	struct voters both = joint();
+	uint64_t value[STORE_REPLICAS_MAX];
+	static const uint64_t reached[] = {0, 50, 40, 40, 20, 10}; /* by node */
+
+	(void)state;
+	for (uint32_t i = 0; i < both.count; i++)
+		value[i] = reached[both.seat[i].node.b[0]];
+	assert_int_equal(voters_reached(&both, value), 20); /* old: 40, new: 20 */
+	both = voters_settled(&both);
+	for (uint32_t i = 0; i < both.count; i++)
+		value[i] = reached[both.seat[i].node.b[0]];
+	assert_int_equal(voters_reached(&both, value), 20);
+}
+
+static void of_a_joint_set_the_new_one_is_left(void **state)
+{
+	struct voters both = joint(), settled = voters_settled(&both);
+
+	(void)state;
+	assert_false(voters_is_joint(&settled));
+	assert_int_equal(settled.count, 4);
+	assert_int_equal(voters_count(&settled), 3);
+	assert_int_equal(voters_find(&settled, name(102)), VOTERS_NONE);
+	assert_false(voters_votes(&settled, name(103)));
+	assert_int_not_equal(voters_find(&settled, name(103)), VOTERS_NONE);
 }
 
 static void two_schedulers_and_a_worker_are_three_voters(void **state)
@@ -183,18 +266,43 @@ static void one_that_lost_its_log_sits_anew(void **state)
 static void a_set_cut_anywhere_is_refused(void **state)
 {
 	struct room r;
-	struct voters back;
-	struct buffer packed;
+	struct voters back, set;
+	struct buffer packed, again;
 
 	(void)state;
 	room_init(&r, 3, 0);
 	settle(&r);
+	set = r.voters;
+	for (int i = 0; i < 2; i++) {
+		buffer_init(&packed, 4096);
+		buffer_init(&again, 4096);
+		set.seat[0].boot = 7;
+		set.seat[0].nonce = 8;
+		assert_int_equal(voters_put(&set, &packed), OK);
+		for (size_t len = 0; len < packed.len; len++)
+			assert_int_not_equal(voters_get(bytes_of(packed.at, len), &back), OK);
+		assert_int_equal(voters_get(buffer_bytes(&packed), &back), OK);
+		assert_int_equal(back.seat[0].boot, 7);
+		assert_int_equal(back.seat[0].nonce, 8);
+		assert_int_equal(voters_is_joint(&back), i == 1);
+		assert_int_equal(voters_put(&back, &again), OK);
+		assert_true(bytes_same(buffer_bytes(&packed), buffer_bytes(&again)));
+		buffer_fini(&packed);
+		buffer_fini(&again);
+		set = joint();
+	}
+}
+
+static void one_that_goes_and_votes_still_is_refused(void **state)
+{
+	struct voters both = joint(), back;
+	struct buffer packed;
+
+	(void)state;
 	buffer_init(&packed, 4096);
-	assert_int_equal(voters_put(&r.voters, &packed), OK);
-	for (size_t len = 0; len < packed.len; len++)
-		assert_int_not_equal(voters_get(bytes_of(packed.at, len), &back), OK);
-	assert_int_equal(voters_get(buffer_bytes(&packed), &back), OK);
-	assert_memory_equal(back.seat, r.voters.seat, sizeof(back.seat[0]) * back.count);
+	both.seat[voters_find(&both, name(104))].goes = true;
+	assert_int_equal(voters_put(&both, &packed), OK);
+	assert_int_equal(voters_get(buffer_bytes(&packed), &back), ERR_MALFORMED);
 	buffer_fini(&packed);
 }
 
@@ -202,8 +310,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_scheduler_drafts_nobody),
-		cmocka_unit_test(two_steps_at_once_are_told_from_one),
+		cmocka_unit_test(two_votes_at_once_are_told_from_one),
+		cmocka_unit_test(a_joint_set_needs_a_majority_of_both),
+		cmocka_unit_test(what_a_joint_set_has_reached_both_majorities_have),
+		cmocka_unit_test(of_a_joint_set_the_new_one_is_left),
 		cmocka_unit_test(a_set_cut_anywhere_is_refused),
+		cmocka_unit_test(one_that_goes_and_votes_still_is_refused),
 		cmocka_unit_test(two_schedulers_and_a_worker_are_three_voters),
 		cmocka_unit_test(a_third_scheduler_takes_the_witness_place),
 		cmocka_unit_test(further_schedulers_only_learn),
