@@ -262,11 +262,13 @@ static void step_disk(struct store *s, const struct event *e, struct outbox *o)
 {
 	if (e->disk.token == 0)
 		return;
-	if (e->disk.err != OK && e->disk.err != ERR_NO_SPACE) {
+	if (e->disk.err != OK && e->disk.err != ERR_NO_SPACE && e->disk.token != s->aside_token) {
 		store_fail(s, e->disk.err, "what was written may be lost", o);
 		return;
 	}
-	if (e->disk.token == s->run_token) {
+	if (e->disk.token == s->aside_token) {
+		aside_moved(s, e->disk.err, o);
+	} else if (e->disk.token == s->run_token) {
 		step_run(s, e->disk.err, o);
 	} else if (e->disk.err == OK) {
 		ship_synced(s, e->disk.token, o);
@@ -323,7 +325,10 @@ static void set_now(struct store *s, uint64_t now_us)
 void store_step(struct store *s, const struct event *e, struct outbox *o)
 {
 	set_now(s, e->now_us);
-	if (s->fault != OK)
+	if (e->wall_us != 0)
+		s->wall_us = e->wall_us;
+	if (s->fault != OK ||
+	    (store_is_moving(s) && e->kind != EVENT_DISK && e->kind != EVENT_TELL))
 		return;
 	/* The other kinds are not for us. */
 	if (e->kind == EVENT_FRAME && e->frame.purpose == PURPOSE_STORE)
@@ -374,9 +379,9 @@ static void turn_raft(struct store *s, struct outbox *o)
 
 void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbox *o)
 {
-	(void)wall_us;
+	s->wall_us = wall_us;
 	set_now(s, now_us);
-	if (s->fault != OK)
+	if (s->fault != OK || store_is_moving(s))
 		return;
 	write_again(s, o);
 	birth_turn(s, o);
@@ -397,7 +402,7 @@ uint64_t store_deadline_us(const struct store *s)
 {
 	uint64_t at;
 
-	if (s->fault != OK)
+	if (s->fault != OK || store_is_moving(s))
 		return UINT64_MAX;
 	at = least(birth_deadline_us(s), ship_deadline_us(s));
 	if (s->awake)

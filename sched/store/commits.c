@@ -246,6 +246,18 @@ static void log_move(struct store *s, const struct tell *t, struct outbox *o)
 	s->old_lost_us = 0;
 }
 
+void commits_tell_nobody(struct store *s, struct outbox *o)
+{
+	struct tell t = {.kind = TELL_LEAD};
+
+	if (!s->lead_told)
+		return;
+	s->lead = t;
+	s->old_director = id_none;
+	s->old_lost_us = s->now_us;
+	outbox_tell(o, &t);
+}
+
 void commits_tell_lead(struct store *s, struct outbox *o)
 {
 	struct tell t = {.kind = TELL_LEAD};

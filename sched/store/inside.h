@@ -15,6 +15,7 @@ enum errand {
 	ERRAND_SNAPSHOT,
 	ERRAND_RECEIVE,
 	ERRAND_READ,
+	ERRAND_ASIDE,
 };
 
 /* A director's word under way. */
@@ -60,6 +61,7 @@ struct store {
 	uint64_t applied;
 	uint64_t applied_term;
 	uint64_t now_us;
+	uint64_t wall_us;
 	uint64_t errands; /* counts tokens */
 	uint64_t run_token;
 	enum err fault;
@@ -108,6 +110,11 @@ struct store {
 	uint64_t stale_snapshots[16]; /* files to drop at the first turn */
 	uint32_t stale_count;
 
+	/* a state being set aside: until the disk answers there is no other */
+	uint64_t aside_token; /* 0: none is */
+	uint32_t aside_tries;
+	char aside[64]; /* the folder's new name */
+
 	struct start starts[2 * STORE_REPLICAS_MAX];
 	uint32_t start_count;
 	uint64_t refusals;
@@ -126,6 +133,15 @@ void commits_settle(struct store *s, struct outbox *o); /* answers what can be a
 void commits_apply(struct store *s, struct outbox *o);
 void commits_tell_lead(struct store *s, struct outbox *o);
 bool commits_serves(const struct store *s);
+
+/* Tells that nobody leads here: there is no store any more. */
+void commits_tell_nobody(struct store *s, struct outbox *o);
+
+/* aside.c: a state that does not count any more */
+/* Stops at once; the folder gets a dated name, and this node goes on as one that holds nothing. `why` is for people. */
+void store_set_aside(struct store *s, const char *why, struct outbox *o);
+bool store_is_moving(const struct store *s);
+void aside_moved(struct store *s, enum err err, struct outbox *o);
 
 /* birth.c: how a store comes to be here, and how others hear of it */
 void birth_open(struct store *s, const struct disk *disk);
