@@ -65,6 +65,8 @@ struct tell {
 			bool serving; /* every earlier batch is applied here */
 			struct id
 				store; /* which store: part of every fence; none while there is no store */
+			uint32_t
+				level; /* self: that all voters and schedulers know (sched/level.h); 0: not all said */
 		} lead;
 		struct {
 			uint64_t token;     /* COMMIT, COMMITTED, FENCE, FENCED */

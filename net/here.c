@@ -6,6 +6,7 @@
 #include "gossip/swim.h"
 #include "net/figures.h"
 #include "net/node_parts.h"
+#include "sched/level.h"
 #include "sched/store.h"
 #include "sched/worker.h"
 
@@ -63,9 +64,9 @@ static void answer_sheet(const struct event *e, struct sheet *s, struct outbox *
 
 static void status(struct node *n, const struct event *e, struct outbox *outbox)
 {
-	static const char *const names[] = {"name",    "role",     "id",         "address",
-					    "cluster", "members",  "schedulers", "director",
-					    "epoch",   "+version", "+uptime_s",  NULL};
+	static const char *const names[] = {
+		"name",     "role",  "id",       "address",   "cluster", "members", "schedulers",
+		"director", "epoch", "+version", "+uptime_s", "+level",  NULL};
 	struct sheet s;
 	struct peer director = director_of(n);
 	const struct facts *who = swim_facts(n->view[VIEW_ALL], director.id);
@@ -82,6 +83,10 @@ static void status(struct node *n, const struct event *e, struct outbox *outbox)
 	sheet_u64(&s, n->life.epoch.term);
 	sheet_text(&s, n->facts.version);
 	sheet_u64(&s, (n->now_us - n->life.began_us) / 1000000);
+	if (n->view[VIEW_SCHEDULERS])
+		sheet_u64(&s, level_of(store_map(n->store)));
+	else
+		sheet_nil(&s);
 	answer_sheet(e, &s, outbox);
 	sheet_fini(&s);
 }

@@ -304,7 +304,8 @@ static enum err node_begin(struct host *h, char why[DOORS_WHY_MAX])
 	return err;
 }
 
-static struct host *host_open(const struct host_start *start, char why[DOORS_WHY_MAX])
+/* NULL: `why` is the sentence, `code` what to end with. */
+static struct host *host_open(const struct host_start *start, char why[DOORS_WHY_MAX], int *code)
 {
 	struct host *h = calloc(1, sizeof *h);
 
@@ -318,7 +319,10 @@ static struct host *host_open(const struct host_start *start, char why[DOORS_WHY
 		free(h);
 		return NULL;
 	}
-	if (node_begin(h, why) != OK) {
+	enum err err = node_begin(h, why);
+	if (err != OK) {
+		/* To start it again would not help: the supervisor is told. */
+		*code = err == ERR_VERSION ? EXIT_CONFIG : EXIT_OTHER;
 		h->deaf = true;
 		(void)doors_close(&h->doors);
 		free(h);
@@ -347,14 +351,15 @@ static void host_close(struct host *h)
 int host_run(const struct host_start *start)
 {
 	char why[DOORS_WHY_MAX] = "";
-	struct host *h = host_open(start, why);
+	int code = EXIT_OTHER;
+	struct host *h = host_open(start, why, &code);
 
 	if (h == NULL) {
 		start->log(start->log_self, LOG_LEVEL_ERROR, clock_wall_us(), "", why);
-		return EXIT_OTHER;
+		return code;
 	}
 	run(h);
-	int code = h->code;
+	code = h->code;
 	host_close(h);
 	return code;
 }

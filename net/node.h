@@ -27,6 +27,7 @@ struct node_start {
 	const char *root;    /* absolute data directory: what a child needs absolute paths for */
 	struct cards *cards; /* NULL: the node's own; a simulator's nodes share theirs */
 	struct addr addr;    /* chosen private address with port P */
+	uint32_t level;      /* of the state, that this program knows; 0: as it was built */
 };
 
 /* Reads what earlier lives left on the disk. On error nothing is left and `why` (200 bytes) holds a sentence. */

@@ -12,6 +12,7 @@
 #include "net/node_parts.h"
 #include "net/seal.h"
 #include "sched/director.h"
+#include "sched/level.h"
 #include "sched/store.h"
 #include "sched/worker.h"
 
@@ -151,6 +152,7 @@ static enum err open_store(struct node *n, const struct node_start *start, char 
 		.voters = c->voters,
 		.spread = c->spread,
 		.seed = seed_of(start, 4),
+		.level = start->level,
 	};
 
 	buffer_init(&mark, 4096);
@@ -159,7 +161,11 @@ static enum err open_store(struct node *n, const struct node_start *start, char 
 	memcpy(config.machine, start->machine, sizeof(config.machine));
 	snprintf(config.zone, sizeof(config.zone), "%s", c->zone);
 	n->store = store_open(&config, start->disk, start->now_us, why);
-	return n->store ? OK : ERR_CORRUPT;
+	if (!n->store)
+		return ERR_CORRUPT;
+	/* What a newer program left is not touched. */
+	return level_fits(level_of(store_map(n->store)), start->level ? start->level : LEVEL_NOW,
+			  why);
 }
 
 static void open_director(struct node *n, const struct node_start *start)
@@ -168,6 +174,7 @@ static void open_director(struct node *n, const struct node_start *start)
 	struct director_config config = {
 		.self = start->identity->id,
 		.seed = seed_of(start, 5),
+		.level = start->level,
 		.lease_ms = c->lease_s * 1000,
 		.kill_after_ms = c->kill_after_s * 1000,
 		.max_output = c->max_output,

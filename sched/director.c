@@ -36,7 +36,7 @@ static void seed(struct director *d)
 	rng_init(&d->rng, mix ^ (mix >> 32));
 }
 
-static void stop(struct director *d, const char *why, struct outbox *o)
+void director_stop(struct director *d, const char *why, struct outbox *o)
 {
 	struct flight *flight;
 
@@ -83,9 +83,10 @@ static void told_lead(struct director *d, const struct tell *t, struct outbox *o
 {
 	bool acts = t->lead.self && t->lead.serving;
 
+	d->level.announced = t->lead.level;
 	if (d->serving && acts && epoch_cmp(d->fence.epoch, t->lead.epoch) == 0)
 		return;
-	stop(d, acts ? "a new epoch" : "another leads, or none", o);
+	director_stop(d, acts ? "a new epoch" : "another leads, or none", o);
 	if (acts)
 		begin(d, t, o);
 }
@@ -107,8 +108,9 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 		state_applied(d, t, o);
 		break;
 	case TELL_RESTORED:
-		stop(d, "the state was replaced", o);
+		director_stop(d, "the state was replaced", o);
 		state_load(d, o);
+		state_level(d, level_of(d->map), o);
 		break;
 	case TELL_FENCED:
 		work_fenced(d, t->batch.token, t->batch.err, o);
@@ -118,7 +120,7 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 		work_member(d, e, o);
 		break;
 	case TELL_FAULT:
-		stop(d, "the store failed", o);
+		director_stop(d, "the store failed", o);
 		break;
 	case TELL_CANDIDATE:
 	case TELL_JOINED:
@@ -156,6 +158,8 @@ static void now(struct director *d, uint64_t now_us, uint64_t wall_us)
 void director_step(struct director *d, const struct event *e, struct outbox *o)
 {
 	now(d, e->now_us, e->wall_us);
+	if (d->too_old)
+		return;
 	if (e->kind == EVENT_TELL)
 		told(d, e, o);
 	else if (e->kind == EVENT_LINK)
@@ -275,6 +279,7 @@ void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct
 	}
 	if (!d->retry_us && d->flights.sent < FLIGHTS_MAX) {
 		keep_turn(d);
+		state_raise(d);
 		assign_all(d);
 		accept_all(d);
 		send_all(d, o);
@@ -303,6 +308,7 @@ struct director *director_open(const struct director_config *config, const struc
 	d->config = with_defaults(*config);
 	d->map = map;
 	d->due_us = UINT64_MAX;
+	level_init(&d->level, config->level);
 	crew_init(&d->crew, config->fingerprint);
 	ledger_init(&d->ledger, &d->crew);
 	flights_init(&d->flights);
@@ -311,6 +317,7 @@ struct director *director_open(const struct director_config *config, const struc
 	buffer_init(&d->body, FRAME_MAX);
 	buffer_init(&d->keys_at, STATE_KEY_MAX);
 	state_load(d, NULL);
+	d->level.state = level_of(map);
 	return d;
 }
 

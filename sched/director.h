@@ -16,7 +16,8 @@
  *     its worker came with another machine boot, or with a whole inventory in which it is not.
  *  5. A lease is answered only after a fence that began after the question came.
  *  6. A worker never holds more attempts than the slots it offered.
- *  7. When we serve no longer, nothing is sent that would be an act; what was in flight is forgotten and not answered
+ *  7. A state of a level that is not known here is not acted upon: the node stops.
+ *  8. When we serve no longer, nothing is sent that would be an act; what was in flight is forgotten and not answered
  *     as done. */
 #ifndef SCHED_DIRECTOR_H
 #define SCHED_DIRECTOR_H
@@ -43,6 +44,7 @@ struct director_config {
 	uint32_t history_max;    /* ended jobs kept: HISTORY_MAX */
 	uint64_t history_keep_s; /* and how long: HISTORY_KEEP_S */
 	uint8_t fingerprint[16]; /* of ourselves; zero: workers' are not compared */
+	uint32_t level;          /* known by this program: LEVEL_NOW */
 };
 
 /* `map` is the store's; it outlives the director, which only reads it. */

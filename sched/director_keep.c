@@ -85,6 +85,8 @@ void keep_turn(struct director *d)
 void keep_ended(struct director *d, uint64_t token)
 {
 	must(token != 0);
+	if (d->level.token == token)
+		d->level.token = 0;
 	if (d->history_token == token)
 		d->history_token = 0;
 	if (d->keys_token == token)

@@ -16,6 +16,7 @@
 #include "sched/flight.h"
 #include "sched/job_pack.h"
 #include "sched/ledger.h"
+#include "sched/level.h"
 #include "sched/place.h"
 #include "sched/waiter.h"
 
@@ -73,6 +74,8 @@ struct director {
 	uint64_t position;
 	uint64_t stamp_us;
 	struct id turn;
+	struct level level;
+	bool too_old; /* the state is newer than this program: nothing more is done */
 
 	/* timers */
 	uint64_t due_us;   /* no lease is over before */
@@ -92,11 +95,19 @@ struct director {
 	struct director_figures figures;
 };
 
+/* --- director.c --- */
+/* It serves no longer: nobody gets an order or an answer from it. */
+void director_stop(struct director *d, const char *why, struct outbox *o);
+
 /* --- director_state.c --- */
 /* Everything derived from the map, read anew. `o` may be NULL: nobody is told what could not be read. */
 void state_load(struct director *d, struct outbox *o);
 void state_committed(struct director *d, const struct tell *t, struct outbox *o);
 void state_applied(struct director *d, const struct tell *t, struct outbox *o);
+/* The state's level, as a row says it: raised, or more than is known here. */
+void state_level(struct director *d, uint32_t level, struct outbox *o);
+/* Raises it when that is due. */
+void state_raise(struct director *d);
 /* What the batch would have changed is as the map has it; who was promised an answer is told to ask again. */
 void state_roll_back(struct director *d, struct flight *flight, struct outbox *o);
 /* The stamp for what is decided now: never falls, never repeats. */

@@ -236,6 +236,39 @@ void state_committed(struct director *d, const struct tell *t, struct outbox *o)
 		work_again(d, o);
 }
 
+void state_raise(struct director *d)
+{
+	uint32_t to = level_due(&d->level);
+	struct flight *flight;
+	enum err err;
+
+	if (to == 0)
+		return;
+	flight = flights_open(&d->flights);
+	buffer_clear(&d->record);
+	err = level_put(to, &d->record);
+	must(err == OK);
+	flight_put(&d->flights, flight, level_key(), buffer_bytes(&d->record));
+	d->level.token = flight->token;
+}
+
+void state_level(struct director *d, uint32_t level, struct outbox *o)
+{
+	char why[200];
+
+	if (level_fits(level, d->level.known, why) != OK) {
+		outbox_log(o, LOG_LEVEL_ERROR, "%s", why);
+		director_stop(d, "the state is too new", o);
+		d->too_old = true;
+		outbox_exit(o, EXIT_CONFIG);
+		return;
+	}
+	if (level > d->level.state && d->serving)
+		outbox_log(o, LOG_LEVEL_INFO, "state raised: level=%u from=%u", level,
+			   d->level.state);
+	d->level.state = level;
+}
+
 static void apply_job(struct director *d, struct bytes name, struct bytes record, bool drop,
 		      struct outbox *o)
 {
@@ -275,7 +308,7 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 	if (batch_open(t->batch.batch, &r) != OK)
 		return;
 	raise_stamp(d, r.stamp_us);
-	while (batch_next(&r, &key, &value, &drop) == OK) {
+	while (!d->too_old && batch_next(&r, &key, &value, &drop) == OK) {
 		switch (state_key_kind(key, &name)) {
 		case STATE_JOB:
 			apply_job(d, name, value, drop, o);
@@ -286,6 +319,9 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 			break;
 		case STATE_TURN:
 			note_turn(d, value);
+			break;
+		case STATE_LEVEL:
+			state_level(d, drop ? LEVEL_FIRST : level_get(value), o);
 			break;
 		case STATE_KEY:
 		case STATE_OTHER:

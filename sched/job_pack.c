@@ -524,10 +524,8 @@ enum err worker_record_get(struct bytes record, struct worker_record *out)
 }
 
 static const char *const prefixes[] = {
-	[STATE_JOB] = "job/",
-	[STATE_WORKER] = "worker/",
-	[STATE_KEY] = "key/",
-	[STATE_TURN] = "turn",
+	[STATE_JOB] = "job/",  [STATE_WORKER] = "worker/", [STATE_KEY] = "key/",
+	[STATE_TURN] = "turn", [STATE_LEVEL] = "level",
 };
 
 static struct state_key make(enum state_kind kind, struct bytes name)
@@ -570,9 +568,9 @@ struct bytes state_key_bytes(const struct state_key *k)
 
 enum state_kind state_key_kind(struct bytes key, struct bytes *name)
 {
-	for (enum state_kind kind = STATE_JOB; kind <= STATE_TURN; kind++) {
+	for (enum state_kind kind = STATE_JOB; kind <= STATE_LEVEL; kind++) {
 		size_t len = strlen(prefixes[kind]);
-		bool named = kind != STATE_TURN;
+		bool named = kind < STATE_TURN;
 
 		if (key.len < len || memcmp(key.at, prefixes[kind], len) != 0)
 			continue;

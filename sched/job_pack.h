@@ -1,6 +1,6 @@
 /* A job's bytes: its record in the state, and what the command line and the director say about it.
  *
- * Keys in the state: `job/` and the id's 16 bytes; `worker/` and the id's; `key/` and the idempotency key; `turn`.
+ * Keys in the state: `job/` and the id's 16 bytes; `worker/` and the id's; `key/` and the idempotency key; `turn`; `level`.
  * An idempotency key that the command line makes holds its time, so that a repeat that comes too late to be known is
  * refused and never taken as new; keys of the user's own are kept longer, and can not be told from new ones after that. */
 #ifndef SCHED_JOB_PACK_H
@@ -114,7 +114,7 @@ struct state_key {
 	uint8_t at[STATE_KEY_MAX];
 	size_t len;
 };
-enum state_kind { STATE_OTHER, STATE_JOB, STATE_WORKER, STATE_KEY, STATE_TURN };
+enum state_kind { STATE_OTHER, STATE_JOB, STATE_WORKER, STATE_KEY, STATE_TURN, STATE_LEVEL };
 
 struct state_key state_key_job(struct id job);
 struct state_key state_key_worker(struct id worker);

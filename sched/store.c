@@ -33,6 +33,7 @@ static void fill_defaults(struct store_config *c)
 	c->replace_after_ms = c->replace_after_ms == 0 ? 600000 : c->replace_after_ms;
 	c->wal_file = c->wal_file == 0 ? WAL_FILE_MAX : c->wal_file;
 	c->voters = c->voters == 0 ? 3 : c->voters;
+	c->level = c->level == 0 ? LEVEL_NOW : c->level;
 	if (c->election_max_ms < c->election_min_ms)
 		c->election_max_ms = c->election_min_ms;
 }

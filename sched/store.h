@@ -50,6 +50,7 @@ struct store_config {
 	uint32_t wal_file;        /* bytes of one file of the log; 0: WAL_FILE_MAX */
 	uint64_t snapshot_every; /* bytes of log between snapshots; 0: SNAPSHOT_EVERY */
 	uint64_t seed;           /* from the kernel's entropy */
+	uint32_t level;          /* of the state, known by this program; 0: LEVEL_NOW */
 };
 
 /* Reads what earlier lives left beneath "store/". NULL and a sentence in `why` when that is damaged or foreign. */

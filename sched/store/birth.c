@@ -10,6 +10,7 @@
  * only adopted, of which nothing came, gives way to one that lives. */
 #include <string.h>
 
+#include "core/call.h"
 #include "core/must.h"
 #include "sched/store/inside.h"
 
@@ -157,6 +158,7 @@ static void answer_hello(struct store *s, const struct peer *to, struct outbox *
 					   : HOLDING_STORE;
 	m.hello.scheduler = store_is_scheduler(s);
 	m.hello.leads = raft_leads(&s->raft);
+	m.hello.level = s->cfg.level;
 	post(s, to, &m, o);
 }
 
@@ -168,6 +170,8 @@ static void say_hello(struct store *s, struct known *k, struct outbox *o)
 	m.hello.holding = is_empty(s) ? HOLDING_NOTHING : HOLDING_STORE;
 	m.hello.scheduler = store_is_scheduler(s);
 	m.hello.leads = raft_leads(&s->raft);
+	m.hello.level = s->cfg.level;
+	m.hello.state = level_of(s->kv);
 	k->hello_us = s->now_us;
 	post(s, &to, &m, o);
 }
@@ -186,11 +190,31 @@ static void say_foreign(struct store *s, const struct peer *from, const struct m
 		id_text(s->wal.store).s, id_text(m->store).s, id_text(from->id).s);
 }
 
+/* What we would be given we could not read. A worker that holds no copy needs none: it is not asked to be a witness. */
+static bool is_too_old(struct store *s, const struct message *m, struct outbox *o)
+{
+	char why[200];
+
+	if ((!store_is_scheduler(s) && is_empty(s)) ||
+	    (!is_empty(s) && !id_same(m->store, s->wal.store)) ||
+	    level_fits(m->hello.state, s->cfg.level, why) == OK)
+		return false;
+	s->fault = ERR_VERSION;
+	outbox_log(o, LOG_LEVEL_ERROR, "%s", why);
+	outbox_exit(o, EXIT_CONFIG);
+	return true;
+}
+
 static void step_hello(struct store *s, const struct peer *from, const struct message *m,
 		       struct outbox *o)
 {
 	bool offered = m->hello.leads && m->hello.holding == HOLDING_STORE && !id_is_none(m->store);
+	struct known *k = roster_find(&s->roster, from->id);
 
+	if (k != NULL)
+		k->level = m->hello.level;
+	if (offered && is_too_old(s, m, o))
+		return;
 	if (offered && !is_empty(s) && !id_same(m->store, s->wal.store)) {
 		if (!is_blank(s) || is_proposed(s)) {
 			if (!is_proposed(s))
@@ -222,6 +246,7 @@ static void step_helloed(struct store *s, const struct peer *from, const struct 
 		return;
 	k->said_us = s->now_us;
 	k->empty = m->hello.holding == HOLDING_NOTHING;
+	k->level = m->hello.level;
 	if (is_empty(s) || k->empty)
 		return;
 	if (id_same(m->store, s->wal.store))
@@ -400,10 +425,32 @@ static bool bear_together(struct store *s)
 	return true;
 }
 
+uint32_t birth_level(const struct store *s)
+{
+	uint32_t least = s->cfg.level;
+
+	for (uint32_t i = 0; i < s->raft.voters.count; i++) {
+		const struct seat *seat = &s->raft.voters.seat[i];
+		const struct known *k = roster_look(&s->roster, seat->node);
+		uint32_t level = k == NULL ? 0 : k->level;
+
+		if (!id_same(seat->node, s->cfg.self) && level < least)
+			least = level;
+	}
+	for (uint32_t i = 0; i < s->roster.count; i++) {
+		const struct known *k = &s->roster.known[i];
+
+		if (known_is_scheduler(k) && known_is_alive(k) && !id_same(k->node, s->cfg.self) &&
+		    k->level < least)
+			least = k->level;
+	}
+	return least;
+}
+
 /* ---- the turn ---- */
 
-/* The leader looks for schedulers that do not follow yet, for lost ones that came back under another voter id, and for a
- * witness when it needs one. */
+/* The leader looks for schedulers that do not follow yet, for lost ones that came back under another voter id, for those
+ * that have not said yet which level they know, and for a witness when it needs one. */
 static void look_out(struct store *s, struct outbox *o)
 {
 	struct sitter sitters[STORE_MEMBERS_MAX];
@@ -422,7 +469,7 @@ static void look_out(struct store *s, struct outbox *o)
 		if (f != NULL && id_is_none(k->voter) && f->match > 0)
 			k->voter = f->voter;
 		if (f != NULL && f->heard_us + s->raft.cfg.election_max_us > s->now_us &&
-		    !id_is_none(k->voter))
+		    !id_is_none(k->voter) && k->level != 0)
 			continue;
 		if (!sitters[i].scheduler && i != draft && f == NULL)
 			continue;

@@ -218,7 +218,8 @@ void commits_apply(struct store *s, struct outbox *o)
 static bool lead_same(const struct tell *a, const struct tell *b)
 {
 	return epoch_cmp(a->lead.epoch, b->lead.epoch) == 0 && id_same(a->lead.who, b->lead.who) &&
-	       a->lead.self == b->lead.self && a->lead.serving == b->lead.serving;
+	       a->lead.self == b->lead.self && a->lead.serving == b->lead.serving &&
+	       a->lead.level == b->lead.level;
 }
 
 /* A witness leads, but is no director. */
@@ -270,6 +271,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	t.lead.who = director(s);
 	t.lead.self = raft_leads(&s->raft) && store_is_scheduler(s);
 	t.lead.serving = commits_serves(s);
+	t.lead.level = t.lead.serving ? birth_level(s) : 0;
 	if (s->lead_told && lead_same(&t, &s->lead))
 		return;
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {

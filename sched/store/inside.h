@@ -3,6 +3,7 @@
 #define SCHED_STORE_INSIDE_H
 
 #include "sched/batch.h"
+#include "sched/level.h"
 #include "sched/store.h"
 #include "sched/store/raft.h"
 #include "sched/store/roster.h"
@@ -149,6 +150,8 @@ void birth_turn(struct store *s, struct outbox *o);
 void birth_step(struct store *s, const struct peer *from, const struct message *m,
 		struct outbox *o);
 uint64_t birth_deadline_us(const struct store *s);
+/* The least level that all members and all schedulers alive have announced; 0: somebody has not yet. */
+uint32_t birth_level(const struct store *s);
 
 /* seats.c: who should sit */
 uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX]);

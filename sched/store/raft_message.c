@@ -1,6 +1,7 @@
 #include "sched/store/raft_message.h"
 
 #include "core/must.h"
+#include "sched/level.h"
 #include "sched/store/voters.h"
 
 static uint32_t own_fields(const struct message *m)
@@ -30,6 +31,12 @@ static uint32_t own_fields(const struct message *m)
 	}
 	must(false);
 	return 0;
+}
+
+/* Fields of a later version than the first: written always, read when they are there. */
+static uint32_t later_fields(enum message_kind kind)
+{
+	return kind == MESSAGE_HELLO || kind == MESSAGE_HELLOED ? 2 : 0;
 }
 
 enum { HEAD_FIELDS = 8 };
@@ -78,6 +85,8 @@ static void put_own(struct pack *p, const struct message *m)
 		pack_u64(p, m->hello.holding);
 		pack_bool(p, m->hello.scheduler);
 		pack_bool(p, m->hello.leads);
+		pack_u64(p, m->hello.level);
+		pack_u64(p, m->hello.state);
 		break;
 	case MESSAGE_PROPOSE:
 		pack_array(p, m->propose.count);
@@ -98,7 +107,7 @@ enum err message_put(const struct message *m, struct buffer *out)
 
 	must(m->kind != MESSAGE_APPEND || m->append.count <= APPEND_ENTRIES_MAX);
 	pack_init(&p, out);
-	pack_array(&p, HEAD_FIELDS + own_fields(m));
+	pack_array(&p, HEAD_FIELDS + own_fields(m) + later_fields(m->kind));
 	pack_u64(&p, m->kind);
 	pack_id(&p, m->store);
 	pack_u64(&p, m->generation);
@@ -247,6 +256,14 @@ static void get_own(struct unpack *u, struct message *m)
 	}
 }
 
+/* How many of the fields left it took. */
+static uint32_t get_later(struct unpack *u, uint32_t left, struct message *m)
+{
+	m->hello.level = left > 0 ? unpack_u32(u) : LEVEL_FIRST;
+	m->hello.state = left > 1 ? unpack_u32(u) : LEVEL_FIRST;
+	return left < 2 ? left : 2;
+}
+
 enum err message_get(struct bytes body, struct message *out)
 {
 	struct message m = {0};
@@ -273,6 +290,8 @@ enum err message_get(struct bytes body, struct message *out)
 	if (taken > fields)
 		unpack_refuse(&u, ERR_SHORT);
 	get_own(&u, &m);
+	if (later_fields(m.kind) > 0)
+		taken += get_later(&u, fields - taken, &m);
 	if (unpack_err(&u) == OK)
 		unpack_rest(&u, fields - taken);
 	if (unpack_err(&u) == OK)

@@ -94,6 +94,8 @@ struct message {
 			enum holding holding; /* HELLOED */
 			bool scheduler;       /* HELLOED */
 			bool leads;           /* HELLO: the sender leads this store */
+			uint32_t level;       /* known there; one that does not say: LEVEL_FIRST */
+			uint32_t state;       /* HELLO of a leader: the state's level */
 		} hello;
 		struct {
 			uint32_t count;

@@ -108,6 +108,10 @@ void roster_take(struct roster *r, enum view view, enum member_state state,
 		k = &r->known[at];
 		*k = (struct known){.node = facts->id};
 	}
+	if (k->boot != facts->boot) {
+		k->boot = facts->boot;
+		k->level = 0; /* it may be another program now */
+	}
 	k->addr = facts->addr;
 	k->roles = facts->roles;
 	memcpy(k->machine, facts->machine, sizeof(k->machine));

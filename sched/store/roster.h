@@ -19,6 +19,8 @@ struct known {
 	uint64_t since_us; /* when it was last found dead or left; 0: it is not */
 	struct id voter;   /* what it says itself in answer to a hello; none: not yet asked */
 	bool empty;        /* it said that it holds no store */
+	uint32_t level;    /* of the state, that it knows; 0: this start of it did not say yet */
+	uint64_t boot;     /* which start */
 	uint64_t said_us;  /* when it last answered a hello */
 	uint64_t hello_us; /* when it was last asked */
 };

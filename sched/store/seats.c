@@ -27,7 +27,7 @@ static bool follows_closely(const struct store *s, struct id voter)
 /* Every known node as one that could sit; ourselves first. */
 uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX])
 {
-	uint32_t count = 0;
+	uint32_t count = 0, level = level_of(s->kv);
 	struct sitter *me = &out[count++];
 
 	*me = (struct sitter){.node = s->cfg.self,
@@ -51,6 +51,9 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 				       .voter = k->voter,
 				       .scheduler = known_is_scheduler(k),
 				       .alive = known_is_alive(k)};
+		/* A worker too old for the state is no witness; a scheduler is told, and stops. */
+		if (!one->scheduler && k->level != 0 && k->level < level)
+			one->alive = false;
 		one->gone = !one->alive && k->since_us != 0 &&
 			    (left || s->now_us - k->since_us >= patience);
 		one->caught_up = one->alive && follows_closely(s, k->voter);

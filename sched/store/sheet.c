@@ -94,8 +94,8 @@ const char *store_survives(const struct store *s, char out[80])
 }
 
 const char *const store_sheet_names[] = {
-	"STATE",    "DIRECTOR", "EPOCH",  "MEMBER", "NAME",      "ROLE", "MATCH",
-	"HEARD_MS", "SURVIVES", "+STORE", "+VOTER", "+SINCE_MS", NULL,
+	"STATE",    "DIRECTOR", "EPOCH",  "MEMBER", "NAME",      "ROLE",   "MATCH",
+	"HEARD_MS", "SURVIVES", "+STORE", "+VOTER", "+SINCE_MS", "+LEVEL", NULL,
 };
 
 static const char *role(const struct store *s, const struct seat *seat)
@@ -143,6 +143,21 @@ static void put_seat(const struct store *s, const struct seat *seat, uint64_t no
 		sheet_nil(sheet);
 }
 
+/* What it announced, as far as we heard. */
+static void put_level(const struct store *s, uint32_t at, struct sheet *sheet)
+{
+	const struct seat *seat = &s->raft.voters.seat[at];
+	const struct known *k =
+		at < s->raft.voters.count ? roster_look(&s->roster, seat->node) : NULL;
+
+	if (at < s->raft.voters.count && id_same(seat->node, s->cfg.self))
+		sheet_u64(sheet, s->cfg.level);
+	else if (k != NULL && k->level != 0)
+		sheet_u64(sheet, k->level);
+	else
+		sheet_nil(sheet);
+}
+
 void store_sheet(const struct store *s, uint64_t now_us, struct sheet *sheet)
 {
 	char survives[80];
@@ -165,5 +180,6 @@ void store_sheet(const struct store *s, uint64_t now_us, struct sheet *sheet)
 			sheet_text(sheet, id_text(s->raft.voters.seat[i].voter).s);
 		sheet_u64(sheet,
 			  now_us >= s->raft.since_us ? (now_us - s->raft.since_us) / 1000 : 0);
+		put_level(s, i, sheet);
 	}
 }

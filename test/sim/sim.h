@@ -92,6 +92,7 @@ struct host {
 	struct id voter;
 	uint64_t voter_boot, voter_life;
 	struct epoch born; /* of the last order that became a child */
+	uint32_t level;    /* of the state, that its program knows; 0: as it was built */
 	/* and of this life */
 	bool directed;
 	uint64_t led_term, led_commit; /* led_term 0: it does not lead */

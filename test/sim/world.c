@@ -250,6 +250,7 @@ void host_start(struct sim *s, struct host *h)
 		.root = s->root,
 		.cards = s->cards,
 		.addr = h->addr,
+		.level = h->level,
 	};
 
 	if (h->node)
@@ -261,7 +262,15 @@ void host_start(struct sim *s, struct host *h)
 	put_u32(start.machine, h->index);
 	memcpy(start.machine_boot, h->machine_boot, sizeof(start.machine_boot));
 	rng_fill(&s->rng, start.random, sizeof(start.random));
-	if (node_open(&start, &h->node, why) != OK) {
+	enum err err = node_open(&start, &h->node, why);
+	if (err == ERR_VERSION) { /* a program too old for what a newer one left */
+		struct effect said = {.kind = EFFECT_LOG,
+				      .log = {.level = LOG_LEVEL_ERROR, .text = why}};
+
+		logged(s, h, &said);
+		return;
+	}
+	if (err != OK) {
 		sim_break(s, "a node opens its own disk", "host %u did not start: %s", h->index,
 			  why);
 		return;

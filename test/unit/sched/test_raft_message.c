@@ -73,6 +73,28 @@ static void every_kind_cut_anywhere_is_refused(void **state)
 	buffer_fini(&out);
 }
 
+/* The first version said no level: what it says is read, and it knows the first one. */
+static void a_hello_of_the_first_version_is_read(void **state)
+{
+	struct message m = some(MESSAGE_HELLO), back;
+	struct buffer out;
+
+	(void)state;
+	m.hello.level = 3;
+	m.hello.state = 2;
+	buffer_init(&out, FRAME_MAX);
+	assert_int_equal(message_put(&m, &out), OK);
+	assert_int_equal(message_get(buffer_bytes(&out), &back), OK);
+	assert_int_equal(back.hello.level, 3);
+	assert_int_equal(back.hello.state, 2);
+	assert_int_equal(out.at[0], 0x9d);
+	out.at[0] = 0x9b; /* an array of two fields less */
+	assert_int_equal(message_get(bytes_of(out.at, out.len - 2), &back), OK);
+	assert_int_equal(back.hello.level, 1);
+	assert_int_equal(back.hello.state, 1);
+	buffer_fini(&out);
+}
+
 static void terms_that_fall_or_pass_the_leaders_are_refused(void **state)
 {
 	struct buffer out;
@@ -148,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_cut_anywhere_is_refused),
+		cmocka_unit_test(a_hello_of_the_first_version_is_read),
 		cmocka_unit_test(terms_that_fall_or_pass_the_leaders_are_refused),
 		cmocka_unit_test(an_unknown_kind_is_refused),
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
