@@ -191,6 +191,7 @@ static void next(struct sim *s)
 	u->submit.task.priority = (uint32_t)rng_below(&s->rng, 3);
 	u->again = rng_below(&s->rng, 8) == 0;
 	u->cancels = rng_below(&s->rng, 10) == 0;
+	u->at = l->wish.at;
 	u->waits = rng_below(&s->rng, 3) == 0;
 	try_later(s, l->users - 1, 0);
 	sim_later(s, l->wish.every_us, (struct happening){.kind = HAPPEN_LOAD, .a = LOAD_NEXT});

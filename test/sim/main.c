@@ -2,7 +2,8 @@
  * sim --kept FILE       seeds that failed once, one a line: `SEED HOSTS SCHEDULERS SECONDS # why`
  * sim --script FILE…
  * sim --twins N         the birth of a store in bad weather, N times: never a second one
- * sim --grow N          N hosts started together: how long until all agree */
+ * sim --grow N          N hosts started together: how long until all agree
+ * sim --attach N        N workers attach again after a fail-over, and after a start of all schedulers */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,7 @@ int main(int argc, char **argv)
 	struct wish w = {.seed = 1, .seeds = 1, .hosts = 7, .schedulers = 3, .seconds = 60};
 	bool growing = false;
 	uint64_t twins = 0;
+	uint32_t crowded = 0;
 
 	if (sodium_init() < 0)
 		return 1;
@@ -195,6 +197,8 @@ int main(int argc, char **argv)
 			twins = number(next), i++;
 		else if (!strcmp(word, "--grow"))
 			growing = true, w.hosts = number(next), i++;
+		else if (!strcmp(word, "--attach"))
+			crowded = (uint32_t)number(next), i++;
 		else if (!strcmp(word, "--script")) {
 			int bad = 0;
 			for (i++; i < argc; i++)
@@ -205,6 +209,8 @@ int main(int argc, char **argv)
 			return 64;
 		}
 	}
+	if (crowded)
+		return crowd(w.seed, crowded, w.loud);
 	if (twins)
 		return births(w.seed, twins, w.loud) != 0;
 	return growing ? grow(&w) : many_lives(&w);

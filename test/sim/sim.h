@@ -13,7 +13,9 @@
  *   check.c    invariants; views.c: those of the views
  *   script.c   scenarios: what to do when, and the lines expected
  *   chaos.c    faults by dice
- *   birth.c    faults while the store is born */
+ *   birth.c    faults while the store is born
+ *   charge.c   steps that take time
+ *   crowd.c    ten thousand workers */
 #ifndef TEST_SIM_SIM_H
 #define TEST_SIM_SIM_H
 
@@ -30,7 +32,7 @@
 #include "core/table.h"
 #include "sched/job.h"
 
-#define HOSTS_MAX    1100u
+#define HOSTS_MAX    10100u
 #define REIGNS       4096u
 #define WALL_BASE_US UINT64_C(1700000000000000)
 #define FORGED_KEPT  64u /* packets remembered, to be sent once more */
@@ -40,6 +42,7 @@ struct files;
 struct load;
 struct household; /* a host's keeper and children */
 struct truth;
+struct charge;
 
 /* What one observer knows of one member, over its life. */
 struct seen {
@@ -60,6 +63,13 @@ struct load_wish {
 	uint64_t long_ms;            /* the longest work */
 	size_t weight;               /* bytes of environment with each job */
 	bool own_keys;               /* none with a time in it: clocks jump */
+	uint32_t at;                 /* the host that is asked; 0: any */
+};
+
+/* The streams that end at a host, by the host's own number for them. */
+struct ends {
+	uint64_t *number;
+	size_t room;
 };
 
 /* A machine, with at most one agent on it. */
@@ -78,10 +88,10 @@ struct host {
 	struct files *files;
 	struct household *household;
 	bool ready;
-	uint64_t *stream; /* numbers of those that end here */
-	size_t streams, stream_room;
+	struct ends ends[2]; /* streams accepted, streams dialled */
 
 	uint64_t wall_offset_us;
+	struct charge *charge; /* NULL: its steps take no time */
 
 	/* what the checks remember over crashes */
 	bool full;
@@ -114,6 +124,7 @@ struct old_packet {
 struct sim {
 	uint64_t seed;
 	uint64_t now_us;
+	uint64_t late_us; /* what is done now is done so much later: charge.c */
 	struct rng rng;
 	struct host *host; /* [0..hosts) */
 	uint32_t hosts;
@@ -138,6 +149,8 @@ struct sim {
 	uint8_t *cut; /* [from * hosts + to] */
 	struct stream *stream;
 	size_t streams, stream_room;
+	uint32_t *stream_free; /* places that are free again */
+	size_t streams_free;
 
 	struct load *load;
 	struct truth *truth;
@@ -181,6 +194,9 @@ void host_freeze(struct sim *s, struct host *h, uint64_t for_us);
 void host_signal(struct sim *s, struct host *h, enum signal signal);
 /* Gives an event to the host's node, now, and carries out what comes of it. */
 void host_tell(struct sim *s, struct host *h, struct event *e);
+/* What happens to it, and the end of a turn: of a host whose steps take time. */
+void host_happens(struct sim *s, struct host *h, struct happening *what);
+void host_turn(struct sim *s, struct host *h);
 struct host *host_of_addr(struct sim *s, struct addr addr);
 struct host *host_of_id(struct sim *s, struct id id);
 uint64_t host_wall_us(const struct sim *s, const struct host *h);
@@ -200,6 +216,7 @@ enum happening_kind {
 	HAPPEN_KEEPER_WAKE,
 	HAPPEN_CHILD,
 	HAPPEN_THAWED,
+	HAPPEN_TURN,
 	HAPPEN_LOAD,
 	HAPPEN_CHAOS,
 	HAPPEN_BIRTH,
@@ -299,6 +316,8 @@ void truth_compare(struct sim *s, struct host *h);
 bool truth_job(const struct sim *s, struct id id, struct job *job);
 uint64_t truth_position(const struct sim *s);
 bool truth_is_born(const struct sim *s);
+/* When the first child was born of an order of that term or a later one; 0: none yet. */
+uint64_t truth_first_us(const struct sim *s, uint64_t term);
 void truth_born(struct sim *s, struct host *h, const struct attempt *a, struct epoch epoch);
 /* What no setting says is made smaller, so that ten minutes see it. */
 void truth_vary(const struct sim *s, struct host *h);
@@ -338,6 +357,27 @@ void chaos_mend(struct sim *s); /* no cut, no loss */
 /* --- birth.c --- */
 /* `count` clusters are born in bad weather: each must come to have one store. The number of those that did not. */
 uint64_t births(uint64_t seed, uint64_t count, bool loud);
+
+/* --- charge.c --- */
+struct charge *charge_open(void);
+void charge_close(struct charge *c);
+/* It waits for the host's next turn, with its bytes. */
+void charge_wait(struct sim *s, struct host *h, struct happening *what);
+void charge_turn(struct sim *s, struct host *h);
+bool charge_turning(const struct host *h);
+/* Around a step, and for each effect. */
+void charge_begin(struct host *h);
+void charge_end(struct sim *s, struct host *h, const struct event *e);
+void charge_effect(struct sim *s, struct host *h, const struct effect *e);
+void charge_alone(struct sim *s, struct host *h);
+/* Since the mark: in all, and of the longest turn. */
+void charge_mark(struct host *h);
+double charge_seconds(const struct host *h);
+double charge_longest(const struct host *h);
+
+/* --- crowd.c --- */
+/* 0 when `workers` were attached again in good time after a fail-over, and after a start of all schedulers. */
+int crowd(uint64_t seed, uint32_t workers, bool loud);
 
 /* --- script.c --- */
 int script_run(const char *path, bool loud);

@@ -35,6 +35,7 @@ struct truth {
 	struct kv *map;
 	struct birth *birth;
 	size_t births, birth_room;
+	uint64_t first_term, first_us; /* of the latest epoch that had a child born */
 	struct buffer plain;
 };
 
@@ -98,6 +99,10 @@ void truth_born(struct sim *s, struct host *h, const struct attempt *a, struct e
 			  a->number, id_text(a->job).s, (unsigned long long)epoch.term,
 			  (unsigned long long)h->born.term);
 	h->born = epoch;
+	if (epoch.term > t->first_term) {
+		t->first_term = epoch.term;
+		t->first_us = s->now_us;
+	}
 	if (t->births == t->birth_room) {
 		t->birth_room = t->birth_room ? t->birth_room * 2 : 256;
 		t->birth = realloc(t->birth, t->birth_room * sizeof(*t->birth));
@@ -122,6 +127,11 @@ void truth_ended(struct sim *s, const struct attempt *a, int32_t status)
 		b->ended = true;
 		b->status = status;
 	}
+}
+
+uint64_t truth_first_us(const struct sim *s, uint64_t term)
+{
+	return s->truth->first_term >= term ? s->truth->first_us : 0;
 }
 
 /* --- what was committed --- */

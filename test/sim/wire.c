@@ -8,11 +8,14 @@
 
 #include "core/limits.h"
 #include "core/must.h"
+#include "net/link.h"
 #include "test/sim/sim.h"
 
-#define STALL_US UINT64_C(5000000)
-#define LOOK_US  UINT64_C(50000) /* how often a stalled stream tries again */
-#define DIAL_US  UINT64_C(3000000)
+#define STALL_US    UINT64_C(5000000)
+#define LOOK_US     UINT64_C(50000) /* how often a stalled stream tries again */
+#define DIAL_US     UINT64_C(3000000)
+
+#define STREAMS_MAX (1u << 17) /* at one time */
 
 enum { ENDS = 2 };
 
@@ -126,20 +129,18 @@ void wire_packet(struct sim *s, struct host *from, const struct effect *e)
 
 static struct stream *stream_add(struct sim *s)
 {
-	for (size_t i = 0; i < s->streams; i++)
-		if (!s->stream[i].used) {
-			uint64_t number = s->stream[i].number + s->stream_room;
-			s->stream[i] = (struct stream){.used = true, .number = number};
-			return &s->stream[i];
-		}
-	must(s->streams < 1u << 16);
 	if (!s->stream) {
-		s->stream_room = 1u << 16;
+		s->stream_room = STREAMS_MAX;
 		s->stream = calloc(s->stream_room, sizeof(*s->stream));
+		s->stream_free = calloc(s->stream_room, sizeof(*s->stream_free));
 		must(s->stream);
+		must(s->stream_free);
 	}
-	struct stream *t = &s->stream[s->streams];
-	*t = (struct stream){.used = true, .number = s->stream_room + s->streams++};
+	size_t at = s->streams_free ? s->stream_free[--s->streams_free] : s->streams++;
+	must(at < s->stream_room);
+	struct stream *t = &s->stream[at];
+	uint64_t number = (t->number ? t->number : at) + s->stream_room;
+	*t = (struct stream){.used = true, .number = number};
 	return t;
 }
 
@@ -151,40 +152,47 @@ static struct stream *stream_of(const struct sim *s, uint64_t number)
 	return t->used && t->number == number ? t : NULL;
 }
 
-/* A host finds its streams in a list of its own, from which those that are over are dropped on the way. */
-static void host_adds(struct host *h, uint64_t number)
+/* A host finds its streams by its own number for them: those it dialled are counted from 1, and those it accepted. */
+static struct ends *ends_of(struct host *h, uint64_t conn)
 {
-	if (h->streams == h->stream_room) {
-		h->stream_room = h->stream_room ? h->stream_room * 2 : 8;
-		h->stream = realloc(h->stream, h->stream_room * sizeof(*h->stream));
-		must(h->stream);
+	return &h->ends[(conn & LINK_DIALLED) != 0];
+}
+
+static void host_adds(struct host *h, uint64_t conn, uint64_t number)
+{
+	struct ends *ends = ends_of(h, conn);
+	uint64_t at = conn & ~LINK_DIALLED;
+
+	if (at >= ends->room) {
+		size_t room = ends->room;
+		while (at >= ends->room)
+			ends->room = ends->room ? ends->room * 2 : 16;
+		ends->number = realloc(ends->number, ends->room * sizeof(*ends->number));
+		must(ends->number);
+		memset(ends->number + room, 0, (ends->room - room) * sizeof(*ends->number));
 	}
-	h->stream[h->streams++] = number;
+	ends->number[at] = number;
 }
 
 static struct stream *stream_at(struct sim *s, struct host *h, uint64_t conn, int *side)
 {
-	for (size_t i = 0; i < h->streams;) {
-		struct stream *t = stream_of(s, h->stream[i]);
-		if (!t) {
-			h->stream[i] = h->stream[--h->streams];
-			continue;
-		}
-		for (int e = 0; e < ENDS; e++)
-			if (t->end[e].host == h->index && t->end[e].conn == conn &&
-			    t->end[e].life == h->life && !(t->local && e == 1)) {
-				*side = e;
-				return t;
-			}
-		i++;
-	}
-	return NULL;
+	const struct ends *ends = ends_of(h, conn);
+	uint64_t at = conn & ~LINK_DIALLED;
+	struct stream *t = at < ends->room ? stream_of(s, ends->number[at]) : NULL;
+
+	*side = (conn & LINK_DIALLED) || (t && t->local) ? 0 : 1;
+	return t && t->end[*side].host == h->index && t->end[*side].conn == conn &&
+			       t->end[*side].life == h->life
+		       ? t
+		       : NULL;
 }
 
-static void free_if_over(struct stream *t)
+static void free_if_over(struct sim *s, struct stream *t)
 {
-	if (!t->end[0].open && !t->end[1].open)
-		t->used = false;
+	if (!t->used || t->end[0].open || t->end[1].open)
+		return;
+	t->used = false;
+	s->stream_free[s->streams_free++] = (uint32_t)(t->number % s->stream_room);
 }
 
 /* What is to come at the end `side`: bytes, or (bytes NULL) the end of the stream. */
@@ -222,7 +230,7 @@ static void closed(struct sim *s, struct stream *t, int side, enum err why)
 		if (h->life == e->life)
 			host_tell(s, h, &event);
 	}
-	free_if_over(t);
+	free_if_over(s, t);
 }
 
 void wire_dial(struct sim *s, struct host *from, const struct effect *e)
@@ -272,8 +280,8 @@ static void dialed(struct sim *s, const struct happening *what)
 		.host = from->index, .life = from->life, .conn = what->a, .open = true};
 	t->end[1] = (struct side){
 		.host = to->index, .life = to->life, .conn = to->next_conn++, .open = true};
-	host_adds(from, t->number);
-	host_adds(to, t->number);
+	host_adds(from, t->end[0].conn, t->number);
+	host_adds(to, t->end[1].conn, t->number);
 	host_tell(s, from, &e);
 }
 
@@ -310,7 +318,7 @@ void wire_hangup(struct sim *s, struct host *from, uint64_t conn)
 	t->end[side].open = false;
 	if (t->end[!side].open)
 		due(s, t, !side, NULL, 0);
-	free_if_over(t);
+	free_if_over(s, t);
 }
 
 /* Bytes wait while the way is cut; too long, and the sender's side gives up. True when they must wait. */
@@ -389,20 +397,27 @@ void wire_happens(struct sim *s, const struct happening *what)
 		stream_happens(s, what);
 }
 
-void wire_host_down(struct sim *s, struct host *h, bool silent)
+static void ends_down(struct sim *s, struct host *h, struct ends *ends, bool silent)
 {
-	for (size_t i = 0; i < h->streams; i++) {
-		struct stream *t = stream_of(s, h->stream[i]);
+	for (size_t i = 0; i < ends->room; i++) {
+		struct stream *t = stream_of(s, ends->number[i]);
 		for (int e = 0; t && t->used && e < ENDS; e++) {
 			if (t->end[e].host != h->index || !t->end[e].open || (t->local && e == 1))
 				continue;
 			t->end[e].open = false;
 			if (t->end[!e].open && !silent)
 				due(s, t, !e, NULL, 0);
-			free_if_over(t);
+			free_if_over(s, t);
 		}
 	}
-	h->streams = 0;
+	free(ends->number);
+	*ends = (struct ends){0};
+}
+
+void wire_host_down(struct sim *s, struct host *h, bool silent)
+{
+	for (size_t i = 0; i < 2; i++)
+		ends_down(s, h, &h->ends[i], silent);
 }
 
 /* --- a user's program on the host --- */
@@ -422,7 +437,7 @@ uint64_t wire_local(struct sim *s, struct host *h)
 	e.stream.door = DOOR_LOCAL;
 	e.stream.uid = 1000;
 	uint64_t number = t->number;
-	host_adds(h, number);
+	host_adds(h, t->end[0].conn, number);
 	host_tell(s, h, &e);
 	return number;
 }
@@ -451,5 +466,5 @@ void wire_local_close(struct sim *s, uint64_t stream)
 	t->end[1].open = false;
 	if (t->end[0].open)
 		due(s, t, 0, NULL, 0);
-	free_if_over(t);
+	free_if_over(s, t);
 }

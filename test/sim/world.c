@@ -25,7 +25,7 @@ void sim_later(struct sim *s, uint64_t in_us, struct happening h)
 		s->queue = realloc(s->queue, s->queue_room * sizeof(*s->queue));
 		must(s->queue);
 	}
-	h.at_us = s->now_us + in_us;
+	h.at_us = s->now_us + s->late_us + in_us;
 	h.order = s->order++;
 	size_t i = s->queued++;
 	while (i > 0 && before(&h, &s->queue[(i - 1) / 2])) {
@@ -136,6 +136,7 @@ static void verify(struct sim *s, struct host *h, const struct effect *e)
 
 static void carry_out(struct sim *s, struct host *h, const struct effect *e)
 {
+	charge_effect(s, h, e);
 	switch (e->kind) {
 	case EFFECT_PACKET:
 		wire_packet(s, h, e);
@@ -225,11 +226,30 @@ void host_tell(struct sim *s, struct host *h, struct event *e)
 	e->now_us = s->now_us;
 	e->wall_us = host_wall_us(s, h);
 	s->steps++;
+	charge_begin(h);
 	node_step(h->node, e, s->outbox);
 	if (s->forging)
 		check_forged(s, h);
 	s->forging = false;
-	node_turn(h->node, e->now_us, e->wall_us, s->outbox);
+	if (!charge_turning(h))
+		node_turn(h->node, e->now_us, e->wall_us, s->outbox);
+	charge_end(s, h, e);
+	check_step(s, h);
+	carry_out_all(s, h);
+	charge_alone(s, h);
+	if (!charge_turning(h))
+		arm(s, h);
+}
+
+void host_turn(struct sim *s, struct host *h)
+{
+	struct event none = {.kind = EVENT_WAKE};
+
+	if (!h->node)
+		return;
+	charge_begin(h);
+	node_turn(h->node, s->now_us, host_wall_us(s, h), s->outbox);
+	charge_end(s, h, &none);
 	check_step(s, h);
 	carry_out_all(s, h);
 	arm(s, h);
@@ -337,7 +357,7 @@ void host_signal(struct sim *s, struct host *h, enum signal signal)
 
 /* --- the run --- */
 
-static void happens_at(struct sim *s, struct host *h, struct happening *what)
+void host_happens(struct sim *s, struct host *h, struct happening *what)
 {
 	struct event e = {.kind = EVENT_WAKE};
 
@@ -387,6 +407,9 @@ static void happens_at(struct sim *s, struct host *h, struct happening *what)
 	case HAPPEN_THAWED:
 		household_thawed(s, h);
 		break;
+	case HAPPEN_TURN:
+		charge_turn(s, h);
+		break;
 	case HAPPEN_LOAD:
 	case HAPPEN_CHAOS:
 	case HAPPEN_BIRTH:
@@ -419,7 +442,10 @@ static void happens(struct sim *s, struct happening *what)
 			sim_later(s, h->frozen_until - s->now_us, later);
 			return;
 		}
-		happens_at(s, h, what);
+		if (h->charge && what->kind != HAPPEN_TURN)
+			charge_wait(s, h, what);
+		else
+			host_happens(s, h, what);
 	}
 }
 
@@ -515,7 +541,9 @@ void sim_close(struct sim *s)
 			free(s->host[i].seen[v]);
 		files_close(s->host[i].files);
 		household_close(s->host[i].household);
-		free(s->host[i].stream);
+		charge_close(s->host[i].charge);
+		free(s->host[i].ends[0].number);
+		free(s->host[i].ends[1].number);
 	}
 	for (size_t i = 0; i < s->queued; i++)
 		free(s->queue[i].bytes);
@@ -531,5 +559,6 @@ void sim_close(struct sim *s)
 	free(s->host);
 	free(s->cut);
 	free(s->stream);
+	free(s->stream_free);
 	free(s);
 }
