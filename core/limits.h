@@ -167,7 +167,9 @@
 #define WAITERS_JOB_MAX  64u /* of one job: what one change may set off */
 #define PUT_OFF_MAX                                                                                \
 	4096u /* cancels of jobs that a batch in flight changes: beyond it one is told to ask again */
-#define JOBS_SHEET_MAX    1000u /* rows of one listing: bounded by a frame */
+#define JOBS_SHEET_MAX 1000u /* rows of one listing: bounded by a frame */
+#define DIRECTS_TURN                                                                               \
+	128u /* workers told in one turn that we direct, 1 ms: their answers come between the turns */
 #define DIRECTOR_RETRY_MS 1000u /* pause after the store refused a batch */
 
 #endif

@@ -72,8 +72,11 @@ static void stop_obeying(struct bond *b)
 	b->ask_us = UINT64_MAX;
 }
 
+/* Whoever was asked while we obeyed somebody else had no cause to answer: its stream is not doubted for that. */
 void bond_loosen(struct bond *b, uint64_t now_us)
 {
+	for (uint32_t i = 0; i < BONDS_MAX && b->obeys; i++)
+		b->peer[i].asked_us = 0;
 	stop_obeying(b);
 	b->tries = 0;
 	if (b->attach_us == UINT64_MAX)

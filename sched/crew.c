@@ -78,6 +78,53 @@ uint32_t crew_after(const struct crew *r, struct id after)
 	return at < r->count && id_same(r->hand[at]->id, after) ? at + 1 : at;
 }
 
+/* --- the line of those who ask for a lease --- */
+
+static void line_leave(struct crew *r, struct hand *h)
+{
+	must(h->in_line);
+	*(h->line_before ? &h->line_before->line_after : &r->line_first) = h->line_after;
+	*(h->line_after ? &h->line_after->line_before : &r->line_last) = h->line_before;
+	h->line_before = h->line_after = NULL;
+	h->in_line = false;
+}
+
+void crew_ask(struct crew *r, struct hand *h, uint64_t asked_us)
+{
+	if (h->in_line)
+		line_leave(r, h);
+	h->asks = true;
+	h->asked_us = asked_us;
+	h->ask_fence = 0;
+	h->in_line = true;
+	h->line_before = r->line_last;
+	*(r->line_last ? &r->line_last->line_after : &r->line_first) = h;
+	r->line_last = h;
+}
+
+void crew_fence(struct crew *r, uint64_t token)
+{
+	must(token != 0);
+	for (struct hand *h = r->line_last; h && h->ask_fence == 0; h = h->line_before)
+		h->ask_fence = token;
+}
+
+/* Who stopped asking, or waited for a fence that never ended, leaves the line: he asks again. */
+struct hand *crew_fenced(struct crew *r, uint64_t token)
+{
+	struct hand *h;
+
+	while ((h = r->line_first) && h->ask_fence != 0 && h->ask_fence <= token) {
+		bool his = h->asks && h->ask_fence == token;
+
+		line_leave(r, h);
+		h->asks = false;
+		if (his)
+			return h;
+	}
+	return NULL;
+}
+
 void hand_member(struct hand *h, enum member_state state, const struct facts *facts)
 {
 	must(id_same(h->id, facts->id));

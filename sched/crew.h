@@ -5,7 +5,8 @@
  *  1. Hands stand in the order of their ids, once each; no order is taken from addresses.
  *  2. An attached hand is registered or about to be, and has a peer to send to.
  *  3. A lease counts as over only `1.1 x lease + 200 ms` after the last thing that could have begun one: the director's
- *     own beginning, the attach, its last answer to a question, its last order. Clock rates differ by 5 % at most. */
+ *     own beginning, the attach, its last answer to a question, its last order. Clock rates differ by 5 % at most.
+ *  4. Whoever asks for a lease stands in the line; their fences never fall along it, and those without one stand last. */
 #ifndef SCHED_CREW_H
 #define SCHED_CREW_H
 
@@ -60,6 +61,8 @@ struct hand {
 	uint64_t asked_us;      /* its question, by its own clock */
 	uint64_t ask_fence;     /* the fence that must answer first; 0: none begun */
 	bool asks;
+	bool in_line; /* stands in the crew's line of those who ask, or asked */
+	struct hand *line_before, *line_after;
 	/* jobs that hold a slot here, and how many: kept by the ledger */
 	struct entry *jobs;
 	uint32_t used;
@@ -69,7 +72,8 @@ struct crew {
 	struct hand **hand; /* by id */
 	uint32_t count;
 	uint32_t room;
-	uint8_t fingerprint[16]; /* our own; all zero: not compared */
+	uint8_t fingerprint[16];             /* our own; all zero: not compared */
+	struct hand *line_first, *line_last; /* who asks for a lease, in the order of asking */
 };
 
 void crew_init(struct crew *r, const uint8_t fingerprint[16]);
@@ -93,6 +97,12 @@ bool hand_is_free(const struct crew *r, const struct hand *h);
 const char *hand_name(const struct hand *h, char out[NAME_MAX_LEN + 1]);
 /* When whatever it runs has surely ended, if nothing is heard. */
 uint64_t hand_lease_over_us(const struct hand *h, uint32_t lease_ms);
+/* It asks for a lease, and stands last in the line, once. */
+void crew_ask(struct crew *r, struct hand *h, uint64_t asked_us);
+/* Those who asked since the last fence wait for this one. */
+void crew_fence(struct crew *r, uint64_t token);
+/* Takes the next one out that waited for this fence; NULL when there is none left. Fences end in their order. */
+struct hand *crew_fenced(struct crew *r, uint64_t token);
 /* A lease may begin now. */
 void hand_lease(struct hand *h, uint64_t now_us);
 

@@ -51,6 +51,7 @@ void director_stop(struct director *d, const char *why, struct outbox *o)
 	for (uint32_t i = 0; i < d->crew.count; i++)
 		hand_detach(d->crew.hand[i]);
 	d->serving = false;
+	d->directs = false;
 	d->asking = false;
 	outbox_log(o, LOG_LEVEL_INFO, "director stopped acting: epoch=%llu why=\"%s\"",
 		   (unsigned long long)d->fence.epoch.term, why);
@@ -273,6 +274,8 @@ void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct
 	call_waiters_due(d, o);
 	if (d->rest_us && d->now_us >= d->rest_us)
 		work_rested(d);
+	if (d->directs)
+		work_direct_on(d, o);
 	if (d->retry_us && d->now_us >= d->retry_us) {
 		d->retry_us = 0;
 		work_direct_all(d, o);
@@ -294,6 +297,8 @@ uint64_t director_deadline_us(const struct director *d)
 
 	if (!d->serving)
 		return UINT64_MAX;
+	if (d->directs)
+		return d->now_us;
 	if (d->retry_us && d->retry_us < at)
 		at = d->retry_us;
 	return d->rest_us && d->rest_us < at ? d->rest_us : at;

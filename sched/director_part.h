@@ -59,7 +59,9 @@ struct director {
 	struct fence fence;
 	uint64_t began_us;
 	uint64_t fence_token;
-	bool again;  /* of one hand at least */
+	bool again;   /* of one hand at least */
+	bool directs; /* workers after this one are still to be told that we direct */
+	struct id direct_after;
 	bool asking; /* a lease question, or a doubt, waits for a fence to begin */
 
 	struct fresh *fresh_first, *fresh_last;
@@ -134,7 +136,9 @@ void work_fence(struct director *d, struct outbox *o);
 void work_due(struct director *d, struct outbox *o);
 /* Says that we direct, to a worker not attached. */
 void work_direct(struct director *d, struct hand *h, struct outbox *o);
+/* To all who are not, a few at a time: the rest in the turns that follow. */
 void work_direct_all(struct director *d, struct outbox *o);
+void work_direct_on(struct director *d, struct outbox *o);
 /* From now the hand may hold a lease. */
 void work_lease_begins(struct director *d, struct hand *h);
 /* Workers that attached while a job of theirs was changing attach once more. */

@@ -33,13 +33,28 @@ void work_direct(struct director *d, struct hand *h, struct outbox *o)
 
 void work_direct_all(struct director *d, struct outbox *o)
 {
-	for (uint32_t i = 0; i < d->crew.count; i++) {
+	d->directs = true;
+	d->direct_after = (struct id){0};
+	work_direct_on(d, o);
+}
+
+/* A few in a turn: those told first attach, and get work, while the others are being told. */
+void work_direct_on(struct director *d, struct outbox *o)
+{
+	uint32_t left = DIRECTS_TURN;
+
+	for (uint32_t i = crew_after(&d->crew, d->direct_after); i < d->crew.count; i++) {
 		struct hand *h = d->crew.hand[i];
 		bool there = h->has_facts ? h->member == MEMBER_ALIVE : h->linked;
 
-		if (!h->attached && there && (h->is_worker || h->registered))
-			work_direct(d, h, o);
+		if (h->attached || !there || !(h->is_worker || h->registered))
+			continue;
+		if (left-- == 0)
+			return;
+		work_direct(d, h, o);
+		d->direct_after = h->id;
 	}
+	d->directs = false;
 }
 
 /* From now the hand may hold a lease that began with what is sent. */
@@ -483,9 +498,7 @@ void work_lease_ask(struct director *d, const struct event *e, struct outbox *o)
 	h->heard_us = d->now_us;
 	if (h->again)
 		return;
-	h->asks = true;
-	h->asked_us = ask.sent_us;
-	h->ask_fence = 0;
+	crew_ask(&d->crew, h, ask.sent_us);
 	d->asking = true;
 }
 
@@ -494,12 +507,7 @@ void work_fence(struct director *d, struct outbox *o)
 	struct tell t = {.kind = TELL_FENCE, .batch = {.epoch = d->fence.epoch}};
 
 	t.batch.token = ++d->fence_token;
-	for (uint32_t i = 0; i < d->crew.count; i++) {
-		struct hand *h = d->crew.hand[i];
-
-		if (h->asks && h->ask_fence == 0)
-			h->ask_fence = t.batch.token;
-	}
+	crew_fence(&d->crew, t.batch.token);
 	call_fence(d, t.batch.token);
 	d->asking = false;
 	outbox_tell(o, &t);
@@ -507,15 +515,13 @@ void work_fence(struct director *d, struct outbox *o)
 
 void work_fenced(struct director *d, uint64_t token, enum err err, struct outbox *o)
 {
+	struct hand *h;
+
 	must(token != 0);
-	for (uint32_t i = 0; d->serving && i < d->crew.count; i++) {
-		struct hand *h = d->crew.hand[i];
+	while (d->serving && (h = crew_fenced(&d->crew, token))) {
 		struct lease lease = {
 			.fence = d->fence, .sent_us = h->asked_us, .lease_ms = d->config.lease_ms};
 
-		if (!h->asks || h->ask_fence != token)
-			continue;
-		h->asks = false;
 		if (err != OK)
 			continue; /* it asks again */
 		must(h->attached);

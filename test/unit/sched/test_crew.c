@@ -151,6 +151,54 @@ static void a_lease_is_over_a_tenth_and_a_little_later_than_it_says(void **state
 	crew_fini(&crew);
 }
 
+static void a_fence_answers_those_who_asked_before_it_began_and_nobody_else(void **state)
+{
+	struct crew crew;
+	struct hand *h[5];
+
+	(void)state;
+	crew_init(&crew, ours);
+	for (uint32_t i = 0; i < 5; i++)
+		h[i] = attached(&crew, i + 1, 1);
+	crew_ask(&crew, h[0], 10);
+	crew_ask(&crew, h[1], 10);
+	crew_ask(&crew, h[2], 10);
+	crew_ask(&crew, h[4], 10);
+	crew_fence(&crew, 7);
+	crew_ask(&crew, h[1], 20); /* again: the fence is no answer to that */
+	crew_ask(&crew, h[3], 20);
+	hand_detach(h[2]);
+	assert_null(crew_fenced(&crew, 6));
+	assert_ptr_equal(crew_fenced(&crew, 7), h[0]);
+	assert_ptr_equal(crew_fenced(&crew, 7), h[4]);
+	assert_null(crew_fenced(&crew, 7));
+	crew_fence(&crew, 8);
+	assert_ptr_equal(crew_fenced(&crew, 8), h[1]);
+	assert_int_equal(h[1]->asked_us, 20);
+	assert_ptr_equal(crew_fenced(&crew, 8), h[3]);
+	assert_null(crew.line_first);
+	assert_null(crew.line_last);
+	crew_fini(&crew);
+}
+
+static void who_waits_for_a_fence_that_never_ended_asks_again(void **state)
+{
+	struct crew crew;
+	struct hand *h;
+
+	(void)state;
+	crew_init(&crew, ours);
+	h = attached(&crew, 1, 1);
+	crew_ask(&crew, h, 10);
+	crew_fence(&crew, 1);
+	assert_null(crew_fenced(&crew, 2));
+	assert_false(h->asks);
+	crew_ask(&crew, h, 20);
+	crew_fence(&crew, 3);
+	assert_ptr_equal(crew_fenced(&crew, 3), h);
+	crew_fini(&crew);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +206,8 @@ int main(void)
 		cmocka_unit_test(hands_stand_in_the_order_of_their_ids_once_each),
 		cmocka_unit_test(a_hand_is_free_only_when_nothing_speaks_against_it),
 		cmocka_unit_test(a_schedulers_own_worker_counts_while_it_offers_or_runs_something),
+		cmocka_unit_test(a_fence_answers_those_who_asked_before_it_began_and_nobody_else),
+		cmocka_unit_test(who_waits_for_a_fence_that_never_ended_asks_again),
 		cmocka_unit_test(a_lease_is_over_a_tenth_and_a_little_later_than_it_says),
 	};
 

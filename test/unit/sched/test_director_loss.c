@@ -16,6 +16,50 @@ static void a_new_director_prompts_every_worker_it_knows_of(void **state)
 	world_close(w);
 }
 
+static uint32_t count_posts(struct outbox *o)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < outbox_count(o); i++)
+		count += outbox_at(o, i)->kind == EFFECT_POST;
+	outbox_clear(o);
+	return count;
+}
+
+static void a_crowd_is_prompted_a_few_in_a_turn_and_each_once(void **state)
+{
+	enum { CROWD = 10 * DIRECTS_TURN + 5 };
+	struct director_config config = {.self = {{9}}, .seed = 1};
+	struct kv *kv = kv_open(STATE_MAX);
+	struct director *d = director_open(&config, kv);
+	struct outbox *o = outbox_open();
+	struct facts facts = {.roles = ROLE_WORKER};
+	struct event e = {.kind = EVENT_TELL, .now_us = 1000};
+	uint32_t all = 0;
+
+	(void)state;
+	e.tell.kind = TELL_MEMBER;
+	e.tell.member.view = VIEW_ALL;
+	e.tell.member.facts = &facts;
+	for (uint32_t i = 0; i < CROWD; i++) {
+		put_u32(facts.id.b, i + 1);
+		director_step(d, &e, o);
+	}
+	e.tell = (struct tell){.kind = TELL_LEAD,
+			       .lead = {.epoch = {1, 2}, .self = true, .serving = true}};
+	director_step(d, &e, o);
+	while (director_deadline_us(d) <= e.now_us) {
+		uint32_t now = count_posts(o);
+		assert_true(now <= DIRECTS_TURN);
+		all += now;
+		director_turn(d, e.now_us, e.now_us, o);
+	}
+	assert_int_equal(all + count_posts(o), CROWD);
+	outbox_close(o);
+	director_close(d);
+	kv_close(kv);
+}
+
 static void what_runs_goes_on_under_a_new_director_and_is_not_run_again(void **state)
 {
 	struct world *w = world_open(100);
@@ -572,6 +616,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_director_prompts_every_worker_it_knows_of),
+		cmocka_unit_test(a_crowd_is_prompted_a_few_in_a_turn_and_each_once),
 		cmocka_unit_test(what_runs_goes_on_under_a_new_director_and_is_not_run_again),
 		cmocka_unit_test(
 			an_assignment_whose_order_was_never_sent_is_ordered_by_the_next_director),

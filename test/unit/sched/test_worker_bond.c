@@ -101,6 +101,26 @@ static void a_silent_director_is_left(void **state)
 	world_end(w);
 }
 
+/* Of ten thousand workers each would shake hands anew with every standby, at the worst moment. */
+static void a_standby_that_was_asked_long_ago_is_asked_again_on_the_stream_it_has(void **state)
+{
+	struct world *w = world_make();
+
+	(void)state;
+	meet(w, bert, "bert");
+	join(w, 4); /* both were asked, bert had no cause to answer */
+	pass(w, 3 * SECOND);
+	forget_posts(w);
+	step(w, &(struct event){.kind = EVENT_LINK,
+				.link = {.peer = {.id = anna, .link = 1}, .purpose = PURPOSE_RPC}});
+	pass(w, SECOND);
+	assert_true(count_posts(w, FRAME_ATTACH) >= 1);
+	assert_int_equal(w->unlinks, 0);
+	pass(w, 3 * SECOND); /* now it had: it is asked on another one */
+	assert_true(w->unlinks > 0);
+	world_end(w);
+}
+
 static void a_lease_is_asked_for_five_times_in_its_length(void **state)
 {
 	struct world *w = world_make();
@@ -245,6 +265,8 @@ int main(void)
 		cmocka_unit_test(what_was_ordered_before_the_last_attach_is_not_taken),
 		cmocka_unit_test(another_store_is_not_followed_while_attempts_are_held),
 		cmocka_unit_test(a_silent_director_is_left),
+		cmocka_unit_test(
+			a_standby_that_was_asked_long_ago_is_asked_again_on_the_stream_it_has),
 		cmocka_unit_test(a_lease_is_asked_for_five_times_in_its_length),
 		cmocka_unit_test(attached_once_more_a_lease_is_asked_for_at_once),
 		cmocka_unit_test(the_end_of_the_lease_ends_what_may_restart),

@@ -58,6 +58,7 @@ struct world {
 	uint32_t held_count;
 	struct said post[POSTS_MAX];
 	uint32_t posts;
+	uint32_t unlinks;
 	uint64_t serial[16]; /* of the last ATTACH to whom, by the first byte of the id */
 	bool keeper_mute;    /* its words wait for nobody: they are dropped */
 	uint32_t spawns;
@@ -257,6 +258,8 @@ static void worker_does(struct world *w)
 		} else if (f->kind == EFFECT_DROP) {
 			file_drop(w, f->disk.file);
 			complete(w, f->disk.token);
+		} else if (f->kind == EFFECT_UNLINK) {
+			w->unlinks++;
 		} else if (f->kind == EFFECT_READ) {
 			read_for(w, f);
 		} else if (f->kind == EFFECT_KEEPER) {
