@@ -120,6 +120,18 @@ sim: $(B)/sim
 lab: $(B)/witan
 	test/lab/all $(B)/witan
 
+# --- bench: figures beside their ceilings ---
+
+BENCH_STORE := $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
+$(B)/bench-store: $(BENCH_STORE) $(foreach f,$(sees_cli),$(call archive,$(f)))
+	@[ "$(V)" = 1 ] || echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(BENCH_STORE) $(call link,cli) $(PKG_LIBS)
+.PHONY: bench-store
+bench-store:
+	@$(MAKE) --no-print-directory MODE=release build/release/bench-store
+	@rm -rf build/bench-store
+	build/release/bench-store build/bench-store $(ROUNDS)
+
 # --- fuzz: one target for each decoder ---
 
 fuzzers := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
