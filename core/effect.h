@@ -3,8 +3,8 @@
  * Disk: files are named beneath the data directory ("store/wal-1", "spool/…/order"). Effects on one file happen in
  * order; what was not SYNCed may be lost or torn when the power goes. PUT is atomic: the file holds all of the new
  * bytes or all of the old, and is synced when its token comes back. A token of 0 wants no answer.
- *   APPEND  write `body` at offset `at`; a missing file is made with `reserve` bytes set aside (its length is what was
- *           written, the rest reads as zeros)
+ *   APPEND  write `body` at offset `at`; a missing file is made with `reserve` bytes set aside (what was not
+ *           written of them may or may not be there, and reads as zeros)
  *   CUT     shorten to `at` bytes, synced.    DROP  remove the file, or a directory with all in it.
  *   MOVE    give the file, or the directory, the name `to` beside it, which nothing has yet; synced. A missing one is fine. */
 #ifndef CORE_EFFECT_H

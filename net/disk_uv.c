@@ -5,6 +5,7 @@
 
 #include "core/must.h"
 #include "net/alarm_uv.h"
+#include "net/spare.h"
 
 enum { LANE_STORE, LANE_SPOOL, LANE_OTHER, LANES };
 
@@ -34,11 +35,21 @@ struct lane {
 	uv_work_t work;
 };
 
+/* What a file that was begun asks for: the room of the next one. */
+struct spare {
+	struct disk_door *door;
+	bool busy;
+	uint32_t size;
+	char file[FILE_NAME_MAX + 1];
+	uv_work_t work;
+};
+
 struct disk_door {
 	uv_loop_t *loop;
 	struct shelf *shelf;
 	struct sink sink;
 	struct lane lane[LANES];
+	struct spare spare;
 };
 
 struct disk_door *disk_open(uv_loop_t *loop, struct shelf *shelf, struct sink sink)
@@ -57,6 +68,8 @@ struct disk_door *disk_open(uv_loop_t *loop, struct shelf *shelf, struct sink si
 		lane->work.data = lane;
 		opened_init(&lane->opened);
 	}
+	d->spare.door = d;
+	d->spare.work.data = &d->spare;
 	return d;
 }
 
@@ -65,7 +78,7 @@ bool disk_busy(const struct disk_door *d)
 	for (int i = 0; i < LANES; i++)
 		if (d->lane[i].batch != NULL)
 			return true;
-	return false;
+	return d->spare.busy;
 }
 
 void disk_close(struct disk_door *d)
@@ -168,6 +181,32 @@ static void task_tell(const struct sink *sink, const struct task *t)
 	sink_tell(sink, &e);
 }
 
+static void spare_run(uv_work_t *work)
+{
+	struct spare *spare = work->data;
+
+	spare_make(spare->door->shelf, spare->file, spare->size);
+}
+
+static void spare_done(uv_work_t *work, int status)
+{
+	struct spare *spare = work->data;
+
+	must(status == 0);
+	spare->busy = false;
+}
+
+static void spare_begin(struct spare *spare, const struct task *t)
+{
+	if (t->kind != EFFECT_APPEND || t->reserve == 0 || spare->busy)
+		return;
+	spare->busy = true;
+	spare->size = t->reserve;
+	memcpy(spare->file, t->file, sizeof(spare->file));
+	int began = uv_queue_work(spare->door->loop, &spare->work, spare_run, spare_done);
+	must(began == 0);
+}
+
 static void batch_begin(struct lane *lane);
 
 static void batch_done(uv_work_t *work, int status)
@@ -193,6 +232,7 @@ static void batch_done(uv_work_t *work, int status)
 		struct task *t = batch;
 
 		batch = t->next;
+		spare_begin(&lane->door->spare, t);
 		task_tell(&lane->door->sink, t);
 		free(t->bytes);
 		free(t);

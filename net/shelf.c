@@ -10,6 +10,7 @@
 #include "core/must.h"
 #include "net/shelf_path.h"
 #include "net/sockaddr.h"
+#include "net/spare.h"
 
 /* EFFECT APPEND and its kin: the open files. */
 
@@ -76,16 +77,12 @@ static void opened_forget_under(struct opened *o, const char *name)
 /* Makes the file with `reserve` bytes set aside. Its entry is synced (invariant 2). */
 static int file_make(int directory, const char *leaf, uint32_t reserve)
 {
-	int fd = openat(directory, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = reserve > 0 ? spare_file(directory, leaf, reserve)
+			     : openat(directory, leaf,
+				      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0)
-		return -1;
-	/* Where the file system can not set room aside, appending goes on without. */
-	if (reserve > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, reserve) < 0 && errno == ENOSPC)
-		goto fail;
-	if (fsync(directory) == 0)
+	if (fd < 0 || fsync(directory) == 0)
 		return fd;
-fail:;
 	int why = errno;
 	close(fd);
 	unlinkat(directory, leaf, 0);

@@ -307,9 +307,42 @@ bool kv_has_room(const struct kv *kv, size_t more)
 	return more <= kv->limit - kv->size;
 }
 
+/* The knot that holds the key; NULL: none. `shared`: some frozen map sees a knot on the way to it. */
+static struct knot *find_knot(const struct kv *kv, struct bytes key, bool *shared)
+{
+	struct knot *n = kv->root;
+
+	*shared = false;
+	while (n != NULL) {
+		int order = bytes_cmp(key, entry_key(n->entry));
+
+		*shared = *shared || n->refs > 1;
+		if (order == 0)
+			return n;
+		n = order < 0 ? n->left : n->right;
+	}
+	return NULL;
+}
+
+/* Another value for a key, where nobody else sees the knot: the tree stays as it is. */
+static void replace(struct knot *n, struct bytes key, struct bytes value)
+{
+	struct entry *e = n->entry;
+
+	if (e->refs == 1 && e->value_len == value.len) {
+		if (value.len > 0)
+			memcpy(e->bytes + e->key_len, value.at, value.len);
+		return;
+	}
+	n->entry = entry_make(key, value);
+	entry_drop(e);
+}
+
 enum err kv_put(struct kv *kv, struct bytes key, struct bytes value)
 {
-	const struct entry *old = find(kv, key);
+	bool shared;
+	struct knot *there = find_knot(kv, key, &shared);
+	const struct entry *old = there == NULL ? NULL : there->entry;
 	size_t gone = old == NULL ? 0 : (size_t)old->key_len + old->value_len;
 	size_t come = key.len + value.len;
 
@@ -317,9 +350,12 @@ enum err kv_put(struct kv *kv, struct bytes key, struct bytes value)
 	must(gone <= kv->size);
 	if (come > UINT32_MAX || kv->size - gone + come > kv->limit)
 		return ERR_FULL;
-	kv->root = insert(kv->root, entry_make(key, value));
 	kv->size = kv->size - gone + come;
 	kv->count += old == NULL;
+	if (there != NULL && !shared)
+		replace(there, key, value);
+	else
+		kv->root = insert(kv->root, entry_make(key, value));
 	return OK;
 }
 

@@ -128,8 +128,7 @@ void store_close(struct store *s)
 	kv_close(s->kv);
 	buffer_fini(&s->scratch);
 	buffer_fini(&s->plain);
-	free(s->commits.ring);
-	free(s->fences.ring);
+	commits_forget(s);
 	free(s);
 }
 

@@ -26,8 +26,17 @@ static struct pending *first(const struct pendings *p)
 static void shift(struct pendings *p)
 {
 	must(p->count > 0);
+	buffer_fini(&p->ring[p->head].plain);
 	p->head = (p->head + 1) % STORE_PENDING_MAX;
 	p->count--;
+}
+
+void commits_forget(struct store *s)
+{
+	for (; s->commits.count > 0; shift(&s->commits))
+		;
+	free(s->commits.ring);
+	free(s->fences.ring);
 }
 
 static void tell_committed(uint64_t token, uint64_t position, struct epoch epoch, enum err err,
@@ -105,7 +114,11 @@ void commits_take(struct store *s, const struct tell *t, struct outbox *o)
 	err = wrap_put(s->cfg.keyring->store_key, &at, t->batch.batch, &s->scratch);
 	must(err == OK);
 	one.at = raft_append(&s->raft, ENTRY_BATCH, buffer_bytes(&s->scratch));
+	one.term = at.epoch.term;
 	must(one.at == at.number);
+	buffer_init(&one.plain, BATCH_MAX);
+	err = buffer_add(&one.plain, t->batch.batch);
+	must(err == OK);
 	s->growth += one.growth;
 	pushed = push(&s->commits, one);
 	must(pushed);
@@ -160,30 +173,47 @@ void commits_settle(struct store *s, struct outbox *o)
 	}
 }
 
-static void tell_applied(struct store *s, const struct entry *e, struct outbox *o)
+static void tell_applied(struct store *s, const struct entry *e, struct bytes batch,
+			 struct outbox *o)
 {
 	struct tell t = {.kind = TELL_APPLIED};
 
 	t.batch.position = e->index;
 	t.batch.epoch = (struct epoch){s->wal.state.generation, e->term};
-	t.batch.batch = buffer_bytes(&s->plain);
+	t.batch.batch = batch;
 	outbox_tell(o, &t);
+}
+
+/* The leader's own are as they came: in one term an index has one entry. The others are opened. */
+static enum err open_batch(struct store *s, const struct entry *e, struct bytes *out)
+{
+	struct wrap_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
+	const struct pending *mine = first(&s->commits);
+	enum err err = OK;
+
+	if (mine != NULL && mine->at == e->index && mine->term == e->term) {
+		*out = buffer_bytes(&mine->plain);
+		return OK;
+	}
+	buffer_clear(&s->plain);
+	err = wrap_get(s->cfg.keyring->store_key, &at, e->body, &s->plain);
+	*out = buffer_bytes(&s->plain);
+	return err;
 }
 
 static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
 {
-	struct wrap_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
+	struct bytes batch;
 	enum err err;
 
 	if (e->kind != ENTRY_BATCH || !store_is_scheduler(s))
 		return OK;
-	buffer_clear(&s->plain);
-	err = wrap_get(s->cfg.keyring->store_key, &at, e->body, &s->plain);
+	err = open_batch(s, e, &batch);
 	if (err == OK)
-		err = batch_apply(buffer_bytes(&s->plain), s->kv);
+		err = batch_apply(batch, s->kv);
 	if (err != OK)
 		return err;
-	tell_applied(s, e, o);
+	tell_applied(s, e, batch, o);
 	return OK;
 }
 
@@ -196,7 +226,9 @@ void commits_apply(struct store *s, struct outbox *o)
 		outbox_tell(o, &t);
 		s->restored = false;
 	}
-	while (s->applied < s->raft.commit && outbox_room(o)) {
+	/* In slices: what the turn wants of disk and peers leaves before the rest, and the loop is held for a moment only. */
+	for (uint32_t i = 0; i < APPLY_TURN_MAX && s->applied < s->raft.commit && outbox_room(o);
+	     i++) {
 		struct entry e = log_at(&s->raft.log, s->applied + 1);
 		struct pending *mine = first(&s->commits);
 		enum err err = apply(s, &e, o);

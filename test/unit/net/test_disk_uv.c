@@ -202,28 +202,73 @@ static void appends_are_there_after_a_sync(void **state)
 {
 	struct room *r = *state;
 
-	outbox_append(r->outbox, "store/deep/er/wal-1", 0, BYTES("one "), 65536);
-	outbox_append(r->outbox, "store/deep/er/wal-1", 4, BYTES("two"), 65536);
+	outbox_append(r->outbox, "store/deep/er/wal-1", 0, BYTES("one "), 0);
+	outbox_append(r->outbox, "store/deep/er/wal-1", 4, BYTES("two"), 0);
 	outbox_sync(r->outbox, "store/deep/er/wal-1", 5);
 	room_turn(r);
 	assert_int_equal(room_done(r, 5), OK);
 	room_holds(r, "store/deep/er/wal-1", "one two");
 }
 
-static void room_is_set_aside_but_the_length_is_what_was_written(void **state)
+static struct stat room_stat(struct room *r, const char *file)
 {
-	struct room *r = *state;
-	char path[128];
 	struct stat st;
 
-	outbox_append(r->outbox, "store/wal-1", 0, BYTES("x"), 1 << 20);
-	outbox_sync(r->outbox, "store/wal-1", 5);
+	assert_int_equal(fstatat(r->shelf.root, file, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st;
+}
+
+static void begin_file(struct room *r, const char *file, uint32_t reserve)
+{
+	outbox_append(r->outbox, file, 0, BYTES("x"), reserve);
+	outbox_sync(r->outbox, file, 5);
 	room_turn(r);
 	assert_int_equal(room_done(r, 5), OK);
-	snprintf(path, sizeof path, "%s/store/wal-1", r->path);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_size, 1);
-	assert_true(st.st_blocks * 512 >= 1 << 20);
+	room_idle(r);
+	r->w->count = 0;
+}
+
+static void room_that_is_set_aside_is_there_and_zero(void **state)
+{
+	struct room *r = *state;
+	struct disk disk = shelf_disk(&r->shelf);
+	struct buffer b;
+
+	begin_file(r, "store/wal-1", 1 << 20);
+	assert_true(room_stat(r, "store/wal-1").st_blocks * 512 >= 1 << 20);
+	buffer_init(&b, 2 << 20);
+	assert_int_equal(disk.read(disk.self, "store/wal-1", &b), OK);
+	assert_int_equal(b.len, 1 << 20);
+	assert_int_equal(b.at[0], 'x');
+	for (size_t i = 1; i < b.len; i++)
+		assert_int_equal(b.at[i], 0);
+	buffer_fini(&b);
+}
+
+static void a_spare_of_another_size_is_not_taken(void **state)
+{
+	struct room *r = *state;
+	ino_t spare;
+
+	begin_file(r, "store/wal-1", 1 << 20);
+	spare = room_stat(r, "store/.spare").st_ino;
+	begin_file(r, "store/wal-2", 2 << 20);
+	assert_int_equal(room_stat(r, "store/wal-2").st_size, 2 << 20);
+	assert_true(room_stat(r, "store/wal-2").st_ino != spare);
+	assert_int_equal(room_stat(r, "store/.spare").st_size, 2 << 20);
+}
+
+static void the_next_file_takes_the_spares_place(void **state)
+{
+	struct room *r = *state;
+	ino_t spare;
+
+	begin_file(r, "store/wal-1", 1 << 20);
+	spare = room_stat(r, "store/.spare").st_ino;
+	assert_int_equal(room_stat(r, "store/.spare").st_size, 1 << 20);
+	begin_file(r, "store/wal-2", 1 << 20);
+	assert_true(room_stat(r, "store/wal-2").st_ino == spare);
+	assert_true(room_stat(r, "store/.spare").st_ino != spare);
 }
 
 static void syncs_that_belong_together_are_all_answered(void **state)
@@ -421,7 +466,9 @@ int main(void)
 		in_a_room(a_sync_of_nothing_fails),
 		in_a_room(what_found_no_room_is_never_called_safe),
 		in_a_room(appends_are_there_after_a_sync),
-		in_a_room(room_is_set_aside_but_the_length_is_what_was_written),
+		in_a_room(room_that_is_set_aside_is_there_and_zero),
+		in_a_room(a_spare_of_another_size_is_not_taken),
+		in_a_room(the_next_file_takes_the_spares_place),
 		in_a_room(syncs_that_belong_together_are_all_answered),
 		in_a_room(a_put_replaces_the_whole_file),
 		in_a_room(a_cut_file_ends_there),
