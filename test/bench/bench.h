@@ -18,20 +18,21 @@
 
 /* One load, and what came of it: written by whoever bears it, read by the parent once it is done. */
 struct load {
-	uint32_t flight;   /* so many at one time */
-	uint64_t warm_us;  /* not measured at first */
+	uint32_t flight;  /* so many at one time */
+	uint64_t warm_us; /* not measured at first */
 	uint64_t measure_us;
 	uint64_t took_us;
 	uint64_t refused;
 	uint64_t largest_turn_us; /* of a turn of the loop, without the sleep */
-	uint32_t count; /* samples: µs from the word to its answer */
+	uint32_t count;           /* samples: µs from the word to its answer */
 	uint32_t sample[BENCH_SAMPLES];
 };
 
 struct stage {
 	_Atomic uint32_t asked; /* number of the load to bear */
 	_Atomic uint32_t done;
-	_Atomic uint32_t ready; /* bit of each voter that leads and whose loss, or anyone's, is survived */
+	_Atomic uint32_t
+		ready; /* bit of each voter that leads and whose loss, or anyone's, is survived */
 	struct load load;
 };
 

@@ -20,7 +20,7 @@
 #include "core/view.h"
 #include "test/bench/bench.h"
 
-#define BODY_MAX    2048u
+#define BODY_MAX     2048u
 #define START_MAX_US 20000000u
 
 struct conn {

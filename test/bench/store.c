@@ -67,8 +67,8 @@ void bench_fail(const char *format, ...)
 
 struct stage *stage_open(void)
 {
-	struct stage *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stage *s =
+		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	must(s != MAP_FAILED);
 	return s;

@@ -16,7 +16,7 @@
 #include "sched/store.h"
 #include "test/bench/bench.h"
 
-#define LOOK_EVERY_US 2000u /* for a new load, while there is none */
+#define LOOK_EVERY_US 2000u               /* for a new load, while there is none */
 #define TOKENS        (UINT64_C(1) << 48) /* above those of the node's own director */
 
 struct under_way {
