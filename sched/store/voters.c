@@ -162,7 +162,8 @@ struct voters voters_settled(const struct voters *v)
 
 /* ---- packed ---- */
 
-enum { SEAT_FIELDS = 8 };
+/* The first version had the first four. */
+enum { SEAT_FIELDS = 8, SEAT_FIELDS_FIRST = 4 };
 
 enum err voters_put(const struct voters *v, struct buffer *out)
 {
@@ -195,20 +196,22 @@ enum err voters_get(struct bytes packed, struct voters *out)
 	if (count > STORE_REPLICAS_MAX)
 		unpack_refuse(&u, ERR_TOO_BIG);
 	for (uint32_t i = 0; i < count && unpack_err(&u) == OK; i++) {
-		uint32_t n = unpack_array(&u, SEAT_FIELDS);
+		uint32_t n = unpack_array(&u, SEAT_FIELDS_FIRST);
 		struct seat seat = {0};
 
 		seat.voter = unpack_id(&u);
 		seat.node = unpack_id(&u);
 		seat.scheduler = unpack_bool(&u);
 		seat.votes = unpack_bool(&u);
-		seat.boot = unpack_u64(&u);
-		seat.nonce = unpack_u64(&u);
-		seat.voted = unpack_bool(&u);
-		seat.goes = unpack_bool(&u);
+		if (n >= SEAT_FIELDS) {
+			seat.boot = unpack_u64(&u);
+			seat.nonce = unpack_u64(&u);
+			seat.voted = unpack_bool(&u);
+			seat.goes = unpack_bool(&u);
+		}
 		if (unpack_err(&u) != OK)
 			break;
-		unpack_rest(&u, n - SEAT_FIELDS);
+		unpack_rest(&u, n - (n >= SEAT_FIELDS ? SEAT_FIELDS : SEAT_FIELDS_FIRST));
 		if (id_is_none(seat.voter) || voters_find(&v, seat.voter) != VOTERS_NONE ||
 		    (seat.goes && (seat.votes || !seat.voted)))
 			unpack_refuse(&u, ERR_MALFORMED);

@@ -7,7 +7,8 @@
  *
  * A seat also holds its voter's last start, so that a log that was put back or copied is noticed by any later leader.
  *
- * Packed: [[voter, node, scheduler, votes, boot, nonce, voted, goes], …]. */
+ * Packed: [[voter, node, scheduler, votes, boot, nonce, voted, goes], …]; the first version wrote the first four, and
+ * reads no more. */
 #ifndef SCHED_STORE_VOTERS_H
 #define SCHED_STORE_VOTERS_H
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/pack.h"
 #include "sched/store/voters.h"
 
 enum { MAX = 8 };
@@ -293,6 +294,30 @@ static void a_set_cut_anywhere_is_refused(void **state)
 	}
 }
 
+static void a_set_of_the_first_version_is_read(void **state)
+{
+	struct voters back;
+	struct buffer out;
+	struct pack p;
+
+	(void)state;
+	buffer_init(&out, FRAME_MAX);
+	pack_init(&p, &out);
+	pack_array(&p, 1);
+	pack_array(&p, 4);
+	pack_id(&p, (struct id){{1}});
+	pack_id(&p, (struct id){{2}});
+	pack_bool(&p, true);
+	pack_bool(&p, true);
+	assert_int_equal(pack_err(&p), OK);
+	assert_int_equal(voters_get(buffer_bytes(&out), &back), OK);
+	assert_int_equal(back.count, 1);
+	assert_true(back.seat[0].votes);
+	assert_false(voters_is_joint(&back));
+	assert_int_equal(back.seat[0].boot, 0);
+	buffer_fini(&out);
+}
+
 static void one_that_goes_and_votes_still_is_refused(void **state)
 {
 	struct voters both = joint(), back;
@@ -315,6 +340,7 @@ int main(void)
 		cmocka_unit_test(what_a_joint_set_has_reached_both_majorities_have),
 		cmocka_unit_test(of_a_joint_set_the_new_one_is_left),
 		cmocka_unit_test(a_set_cut_anywhere_is_refused),
+		cmocka_unit_test(a_set_of_the_first_version_is_read),
 		cmocka_unit_test(one_that_goes_and_votes_still_is_refused),
 		cmocka_unit_test(two_schedulers_and_a_worker_are_three_voters),
 		cmocka_unit_test(a_third_scheduler_takes_the_witness_place),
