@@ -34,6 +34,9 @@ enum {
 	X(CALL_METRICS, 4, AT_HERE)     /* -> text */                                              \
 	X(CALL_STOP, 5, AT_HERE)        /* -> nothing; the node ends in order */                   \
 	X(CALL_DISCOVERY, 6, AT_HERE)   /* -> sheet */                                             \
+	X(CALL_CONFIRM_LOSS, 7,                                                                    \
+	  AT_HERE) /* [acts, facts, [node…]] -> [facts, text]: what would be done, or was */     \
+	X(CALL_RETIRE, 9, AT_HERE) /* the same; one generation's or store's id */                  \
 	X(CALL_DIRECTOR, 20,                                                                       \
 	  AT_SCHEDULER) /* -> sheet: the store's state as this scheduler sees it */                \
 	X(CALL_WORKERS, 21, AT_DIRECTOR) /* -> sheet */                                            \

@@ -109,6 +109,8 @@
 	16u /* voters, learners and witnesses: each costs the leader a copy of every batch */
 #define STORE_MEMBERS_MAX                                                                          \
 	256u /* members the store knows by address: all schedulers, and a choice of witnesses */
+#define GENERATION_ANCESTORS_MAX                                                                   \
+	32u /* a person confirms each: who was away for more is met as a stranger */
 #define WAL_FILE_MAX                                                                               \
 	(8u << 20) /* set aside at once; a rotten one costs this much to look through */
 #define WAL_RUN_MAX                                                                                \

@@ -63,6 +63,7 @@ struct tell {
 			struct id who; /* none: nobody known */
 			bool self;
 			bool serving; /* every earlier batch is applied here */
+			bool apart; /* another generation of the same parent was met: nothing is assigned */
 			struct id
 				store; /* which store: part of every fence; none while there is no store */
 			uint32_t

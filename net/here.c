@@ -161,6 +161,17 @@ static void signalled(struct node *n, const struct event *e, enum signal what,
 	node_carry(n, OWNER_NODE);
 }
 
+/* Only this machine's own people may: a call passed on does not count. */
+static void confirmed(struct node *n, const struct event *e, struct outbox *outbox)
+{
+	if (e->frame.purpose != PURPOSE_LOCAL) {
+		api_answer(e, EXIT_DENIED, (struct bytes){0}, "only from that node itself", outbox);
+		return;
+	}
+	store_step(n->store, e, outbox);
+	node_carry(n, OWNER_STORE);
+}
+
 void here_answer(struct node *n, const struct event *e, const struct call *call,
 		 struct outbox *outbox)
 {
@@ -187,6 +198,10 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 		break;
 	case CALL_DISCOVERY:
 		discovery(n, e, outbox);
+		break;
+	case CALL_CONFIRM_LOSS:
+	case CALL_RETIRE:
+		confirmed(n, e, outbox);
 		break;
 	case CALL_DIRECTOR:
 		director(n, e, outbox);

@@ -34,6 +34,7 @@ static void fill_defaults(struct store_config *c)
 	c->wal_file = c->wal_file == 0 ? WAL_FILE_MAX : c->wal_file;
 	c->voters = c->voters == 0 ? 3 : c->voters;
 	c->level = c->level == 0 ? LEVEL_NOW : c->level;
+	c->confirm_after_ms = c->confirm_after_ms == 0 ? 30000 : c->confirm_after_ms;
 	if (c->election_max_ms < c->election_min_ms)
 		c->election_max_ms = c->election_min_ms;
 }
@@ -111,6 +112,7 @@ struct store *store_open(const struct store_config *cfg, const struct disk *disk
 		return NULL;
 	}
 	birth_open(s, disk);
+	lineage_open(s, disk);
 	s->hello_us = now_us;
 	s->empty_us = now_us;
 	s->old_lost_us = now_us;
@@ -195,8 +197,9 @@ static bool is_for_us(struct store *s, const struct peer *from, const struct mes
 	uint32_t at = voters_find(&s->raft.voters, m->from);
 
 	if (!wal_is_made(&s->wal) || !s->awake || !id_same(m->store, s->wal.store) ||
-	    m->generation != s->wal.state.generation || !id_same(m->to, s->wal.voter) ||
-	    id_is_none(m->from) || id_same(m->from, s->wal.voter))
+	    m->generation != generation_mark(&s->wal.generation) ||
+	    generation_of_term(m->term) != s->wal.generation.number ||
+	    !id_same(m->to, s->wal.voter) || id_is_none(m->from) || id_same(m->from, s->wal.voter))
 		return false;
 	/* A seat's voter speaks from its own node. */
 	if (at != VOTERS_NONE && !id_same(s->raft.voters.seat[at].node, from->id))
@@ -213,6 +216,16 @@ static void step_frame(struct store *s, const struct event *e, struct outbox *o)
 		return;
 	if (message_get(e->frame.body, &m) != OK) {
 		s->malformed++;
+		return;
+	}
+	if (m.kind >= MESSAGE_GENERATION) {
+		lineage_step(s, from, &m, o);
+		return;
+	}
+	if (wal_is_made(&s->wal) && id_same(m.store, s->wal.store) && m.generation != 0 &&
+	    m.generation != generation_mark(&s->wal.generation)) {
+		lineage_mismatch(s, from, &m, o);
+		s->refusals++;
 		return;
 	}
 	if (m.kind >= MESSAGE_HELLO) {
@@ -262,11 +275,14 @@ static void step_disk(struct store *s, const struct event *e, struct outbox *o)
 {
 	if (e->disk.token == 0)
 		return;
-	if (e->disk.err != OK && e->disk.err != ERR_NO_SPACE && e->disk.token != s->aside_token) {
+	if (e->disk.err != OK && e->disk.err != ERR_NO_SPACE && e->disk.token != s->aside_token &&
+	    e->disk.token != s->lineage.known_token) {
 		store_fail(s, e->disk.err, "what was written may be lost", o);
 		return;
 	}
-	if (e->disk.token == s->aside_token) {
+	if (e->disk.token == s->lineage.known_token) {
+		lineage_written(s, e->disk.err, o);
+	} else if (e->disk.token == s->aside_token) {
 		aside_moved(s, e->disk.err, o);
 	} else if (e->disk.token == s->run_token) {
 		step_run(s, e->disk.err, o);
@@ -331,7 +347,9 @@ void store_step(struct store *s, const struct event *e, struct outbox *o)
 	    (store_is_moving(s) && e->kind != EVENT_DISK && e->kind != EVENT_TELL))
 		return;
 	/* The other kinds are not for us. */
-	if (e->kind == EVENT_FRAME && e->frame.purpose == PURPOSE_STORE)
+	if (e->kind == EVENT_FRAME && e->frame.type == FRAME_CALL)
+		loss_call(s, e, o);
+	else if (e->kind == EVENT_FRAME)
 		step_frame(s, e, o);
 	else if (e->kind == EVENT_LINK && e->link.purpose == PURPOSE_STORE && !e->link.up &&
 		 e->link.broken)
@@ -384,6 +402,10 @@ void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbo
 	if (s->fault != OK || store_is_moving(s))
 		return;
 	write_again(s, o);
+	lineage_turn(s, o);
+	loss_turn(s, o);
+	if (store_is_moving(s))
+		return;
 	birth_turn(s, o);
 	ship_turn(s, o);
 	turn_raft(s, o);
@@ -405,6 +427,7 @@ uint64_t store_deadline_us(const struct store *s)
 	if (s->fault != OK || store_is_moving(s))
 		return UINT64_MAX;
 	at = least(birth_deadline_us(s), ship_deadline_us(s));
+	at = least(at, least(lineage_deadline_us(s), loss_deadline_us(s)));
 	if (s->awake)
 		at = least(at, raft_deadline_us(&s->raft));
 	if (s->full)
@@ -425,11 +448,14 @@ const struct kv *store_map(const struct store *s)
 
 struct store_where store_where(const struct store *s)
 {
-	struct store_where w = {id_none, {0, 0}};
+	const struct generation *own = lineage_own(s);
+	struct store_where w = {.mark = generation_mark(own)};
 
+	if (own->number > 1)
+		w.store = own->store;
 	if (wal_is_made(&s->wal) && s->raft.voters.count > 0) {
 		w.store = s->wal.store;
-		w.epoch = (struct epoch){s->wal.state.generation, s->wal.state.term};
+		w.epoch = generation_epoch(s->wal.state.term);
 	}
 	return w;
 }

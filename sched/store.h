@@ -46,11 +46,12 @@ struct store_config {
 	uint32_t
 		replace_after_ms; /* 0: 600,000: how long a voter may be dead before it is replaced */
 	uint32_t voters;          /* 0: 3 */
-	bool spread;              /* voters only ever on machines of their own */
-	uint32_t wal_file;        /* bytes of one file of the log; 0: WAL_FILE_MAX */
-	uint64_t snapshot_every; /* bytes of log between snapshots; 0: SNAPSHOT_EVERY */
-	uint64_t seed;           /* from the kernel's entropy */
-	uint32_t level;          /* of the state, known by this program; 0: LEVEL_NOW */
+	uint32_t confirm_after_ms; /* 0: 30,000: no loss may be confirmed sooner */
+	bool spread;               /* voters only ever on machines of their own */
+	uint32_t wal_file;         /* bytes of one file of the log; 0: WAL_FILE_MAX */
+	uint64_t snapshot_every;   /* bytes of log between snapshots; 0: SNAPSHOT_EVERY */
+	uint64_t seed;             /* from the kernel's entropy */
+	uint32_t level;            /* of the state, known by this program; 0: LEVEL_NOW */
 };
 
 /* Reads what earlier lives left beneath "store/". NULL and a sentence in `why` when that is damaged or foreign. */
@@ -70,8 +71,16 @@ const struct kv *store_map(const struct store *s);
 struct store_where {
 	struct id store;
 	struct epoch epoch;
+	uint64_t mark; /* of the generation; known to nodes without a store, too */
 };
 struct store_where store_where(const struct store *s);
+
+/* The other end of a stream, or a director, showed where it is: whoever lives in an earlier generation is shown the later
+ * one's record. */
+void store_meet(struct store *s, const struct peer *peer, const struct store_where *theirs,
+		struct outbox *outbox);
+/* Since when no majority is heard; 0: one is, or there is no store here. */
+uint64_t store_lost_us(const struct store *s);
 
 enum store_state {
 	STORE_EMPTY,     /* no store here yet */

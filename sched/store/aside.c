@@ -53,6 +53,8 @@ static void forget(struct store *s)
 	s->ready_said = false;
 	s->refused = false;
 	s->hello_owed = false;
+	s->lost_us = 0;
+	lineage_forget(s);
 }
 
 void store_set_aside(struct store *s, const char *why, struct outbox *o)

@@ -26,14 +26,14 @@ static bool is_empty(const struct store *s)
 }
 
 /* A wal, but nothing in it yet. */
-static bool is_blank(const struct store *s)
+bool birth_is_blank(const struct store *s)
 {
 	return !is_empty(s) && log_last(&s->raft.log) == 0 && s->raft.voters.count == 0;
 }
 
 static bool is_proposed(const struct store *s)
 {
-	return is_blank(s) && s->wal.proposal_count > 0;
+	return birth_is_blank(s) && s->wal.proposal_count > 0;
 }
 
 static bool proposes(const struct store *s)
@@ -57,9 +57,9 @@ static void make_wal(struct store *s, struct id store)
 	s->hello_owed = false;
 }
 
-static void forget(struct store *s, struct outbox *o)
+void birth_forget(struct store *s, struct outbox *o)
 {
-	must(is_blank(s));
+	must(birth_is_blank(s));
 	wal_forget(&s->wal, o);
 	s->awake = false;
 	s->refused = false;
@@ -126,9 +126,9 @@ static void post(struct store *s, const struct peer *to, struct message *m, stru
 {
 	enum err err;
 
+	m->generation = generation_mark(lineage_own(s));
 	if (!is_empty(s)) {
 		m->from = s->wal.voter;
-		m->generation = s->wal.state.generation;
 		m->boot = s->wal.state.boot;
 		m->term = s->wal.state.term;
 		if (id_is_none(m->store))
@@ -180,6 +180,9 @@ static void say_foreign(struct store *s, const struct peer *from, const struct m
 			struct outbox *o)
 {
 	s->refusals++;
+	if (m->generation == 1)
+		s->lineage.foreign = generation_first(m->store);
+	lineage_mismatch(s, from, m, o);
 	if (s->foreign_said)
 		return;
 	s->foreign_said = true;
@@ -205,6 +208,29 @@ static bool is_too_old(struct store *s, const struct message *m, struct outbox *
 	return true;
 }
 
+/* A wal for the store that is offered, of its generation: which has to be known first. */
+static bool adopts(struct store *s, const struct peer *from, const struct message *m,
+		   struct outbox *o)
+{
+	const struct generation *known = &s->lineage.known;
+
+	if (m->generation > 1 ? generation_mark(known) != m->generation
+			      : known->number > 1 && id_same(known->store, m->store)) {
+		lineage_mismatch(s, from, m, o);
+		return false;
+	}
+	make_wal(s, m->store);
+	if (m->generation > 1) {
+		s->wal.generation = *known;
+		s->wal.state.generation = known->number;
+		s->wal.state.term = generation_first_term(known->number);
+		wal_put_generation(&s->wal);
+		wal_put_state(&s->wal);
+		s->raft.state_puts++;
+	}
+	return true;
+}
+
 static void step_hello(struct store *s, const struct peer *from, const struct message *m,
 		       struct outbox *o)
 {
@@ -216,19 +242,17 @@ static void step_hello(struct store *s, const struct peer *from, const struct me
 	if (offered && is_too_old(s, m, o))
 		return;
 	if (offered && !is_empty(s) && !id_same(m->store, s->wal.store)) {
-		if (!is_blank(s) || is_proposed(s)) {
+		if (!birth_is_blank(s) || is_proposed(s)) {
 			if (!is_proposed(s))
 				say_foreign(s, from, m, o);
 			answer_hello(s, from, o);
 			return;
 		}
-		forget(s, o);
+		birth_forget(s, o);
 	}
 	if (offered && is_empty(s)) {
-		make_wal(s, m->store);
-		s->wal.state.generation = m->generation;
-		wal_put_state(&s->wal);
-		s->raft.state_puts++;
+		if (!adopts(s, from, m, o))
+			return;
 		s->hello_owed = true;
 		s->hello_to = *from;
 		return;
@@ -251,7 +275,7 @@ static void step_helloed(struct store *s, const struct peer *from, const struct 
 		return;
 	if (id_same(m->store, s->wal.store))
 		k->voter = m->from;
-	else if (m->hello.holding == HOLDING_STORE && !is_blank(s))
+	else if (m->hello.holding == HOLDING_STORE && !birth_is_blank(s))
 		say_foreign(s, from, m, o);
 }
 
@@ -326,7 +350,7 @@ void birth_step(struct store *s, const struct peer *from, const struct message *
 		break;
 	case MESSAGE_WITHDRAWN:
 		if (ours && is_proposed(s) && id_same(from->id, s->wal.proposal[0]))
-			forget(s, o);
+			birth_forget(s, o);
 		break;
 	case MESSAGE_PREVOTE:
 	case MESSAGE_PREVOTED:
@@ -337,6 +361,10 @@ void birth_step(struct store *s, const struct peer *from, const struct message *
 	case MESSAGE_SNAPSHOT:
 	case MESSAGE_SNAPSHOTTED:
 	case MESSAGE_TRANSFER:
+	case MESSAGE_GENERATION:
+	case MESSAGE_ASK:
+	case MESSAGE_SAY:
+	case MESSAGE_REPORT:
 		must(false); /* not about birth */
 	}
 }
@@ -393,7 +421,7 @@ static void withdraw(struct store *s, struct outbox *o)
 
 		post_kind(s, &to, MESSAGE_WITHDRAWN, s->wal.store, o);
 	}
-	forget(s, o);
+	birth_forget(s, o);
 }
 
 static void propose(struct store *s, struct outbox *o)
@@ -518,7 +546,7 @@ void birth_turn(struct store *s, struct outbox *o)
 {
 	if (is_empty(s) && s->cfg.founder && !s->marked)
 		found(s);
-	if (!is_empty(s) && s->cfg.founder && !s->marked && s->awake && !is_blank(s)) {
+	if (!is_empty(s) && s->cfg.founder && !s->marked && s->awake && !birth_is_blank(s)) {
 		struct id_text text = id_text(s->wal.store);
 
 		outbox_put(o, MARK, bytes_str(text.s), 0);
@@ -532,7 +560,7 @@ void birth_turn(struct store *s, struct outbox *o)
 		s->hello_owed = false;
 		answer_hello(s, &s->hello_to, o);
 	}
-	if (is_empty(s) || is_blank(s))
+	if (is_empty(s) || birth_is_blank(s))
 		say_empty(s, o);
 	if (raft_votes(&s->raft) && s->awake && s->warm_us <= s->now_us)
 		keep_warm(s, o);
@@ -544,7 +572,7 @@ void birth_turn(struct store *s, struct outbox *o)
 
 uint64_t birth_deadline_us(const struct store *s)
 {
-	bool empty = (is_empty(s) || is_blank(s)) && store_is_scheduler(s);
+	bool empty = (is_empty(s) || birth_is_blank(s)) && store_is_scheduler(s);
 	bool asks =
 		(empty && s->cfg.bootstrap_expect > 0) || is_proposed(s) || raft_leads(&s->raft);
 	uint64_t at = empty ? s->empty_us : UINT64_MAX;

@@ -65,7 +65,7 @@ static struct epoch epoch_now(const struct store *s)
 {
 	if (!wal_is_made(&s->wal))
 		return (struct epoch){0, 0};
-	return (struct epoch){s->wal.state.generation, s->wal.state.term};
+	return generation_epoch(s->wal.state.term);
 }
 
 /* ---- in ---- */
@@ -173,13 +173,12 @@ void commits_settle(struct store *s, struct outbox *o)
 	}
 }
 
-static void tell_applied(struct store *s, const struct entry *e, struct bytes batch,
-			 struct outbox *o)
+static void tell_applied(const struct entry *e, struct bytes batch, struct outbox *o)
 {
 	struct tell t = {.kind = TELL_APPLIED};
 
 	t.batch.position = e->index;
-	t.batch.epoch = (struct epoch){s->wal.state.generation, e->term};
+	t.batch.epoch = generation_epoch(e->term);
 	t.batch.batch = batch;
 	outbox_tell(o, &t);
 }
@@ -187,7 +186,7 @@ static void tell_applied(struct store *s, const struct entry *e, struct bytes ba
 /* The leader's own are as they came: in one term an index has one entry. The others are opened. */
 static enum err open_batch(struct store *s, const struct entry *e, struct bytes *out)
 {
-	struct wrap_place at = {s->wal.store, {s->wal.state.generation, e->term}, e->index, 0};
+	struct wrap_place at = {s->wal.store, generation_epoch(e->term), e->index, 0};
 	const struct pending *mine = first(&s->commits);
 	enum err err = OK;
 
@@ -213,7 +212,7 @@ static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
 		err = batch_apply(batch, s->kv);
 	if (err != OK)
 		return err;
-	tell_applied(s, e, batch, o);
+	tell_applied(e, batch, o);
 	return OK;
 }
 
@@ -251,7 +250,7 @@ static bool lead_same(const struct tell *a, const struct tell *b)
 {
 	return epoch_cmp(a->lead.epoch, b->lead.epoch) == 0 && id_same(a->lead.who, b->lead.who) &&
 	       a->lead.self == b->lead.self && a->lead.serving == b->lead.serving &&
-	       a->lead.level == b->lead.level;
+	       a->lead.level == b->lead.level && a->lead.apart == b->lead.apart;
 }
 
 /* A witness leads, but is no director. */
@@ -304,6 +303,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	t.lead.self = raft_leads(&s->raft) && store_is_scheduler(s);
 	t.lead.serving = commits_serves(s);
 	t.lead.level = t.lead.serving ? birth_level(s) : 0;
+	t.lead.apart = s->wal.rival.number > 0;
 	if (s->lead_told && lead_same(&t, &s->lead))
 		return;
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {

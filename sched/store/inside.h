@@ -17,6 +17,7 @@ enum errand {
 	ERRAND_RECEIVE,
 	ERRAND_READ,
 	ERRAND_ASIDE,
+	ERRAND_KNOWN,
 };
 
 /* A director's word under way. */
@@ -53,6 +54,63 @@ struct start {
 	uint64_t nonce;
 	uint64_t since_us;
 	bool copied; /* was said aloud */
+};
+
+/* Generations, as this node knows them. */
+struct lineage {
+	struct generation known;   /* the last one heard of; nodes without a store know it, too */
+	struct generation foreign; /* of another store of this cluster; number 0: none was met */
+	uint64_t known_token;      /* of its write; 0: none is under way */
+	uint64_t known_us;         /* when to write it again; 0: it is written */
+	uint64_t show_us;          /* not before then are strangers shown ours again */
+	/* Where the survivors' logs end, by seat of the generation. */
+	bool reported[STORE_REPLICAS_MAX];
+	uint64_t report_term[STORE_REPLICAS_MAX];
+	uint64_t report_index[STORE_REPLICAS_MAX];
+	uint64_t report_us; /* when to tell ours again */
+	/* a start asks */
+	bool asks;
+	uint64_t ask_us;
+	uint64_t ask_until_us; /* 0: not begun */
+	struct id said[STORE_REPLICAS_MAX];
+	uint32_t saids;
+};
+
+/* What one node said when a person wanted to confirm a loss. */
+struct answerer {
+	struct id node;
+	struct id voter;
+	uint64_t last;
+	uint64_t last_term;
+	bool led;
+	uint32_t count;
+	struct id here[STORE_REPLICAS_MAX];
+};
+
+/*     NONE --loss_call--> ASKS --(all said, or 2 s) refused, or the question: answered--> NONE
+ *                         ASKS --act, and nothing changed (loss_turn)--> BEGINS --somebody leads, or 10 s--> NONE */
+enum inquiry_state {
+	INQUIRY_NONE,
+	INQUIRY_ASKS,
+	INQUIRY_BEGINS,
+};
+
+struct inquiry {
+	enum inquiry_state state;
+	bool retires;
+	bool acts;
+	uint64_t facts; /* acts: what the person was told */
+	struct peer to;
+	enum purpose purpose;
+	uint64_t request;
+	uint32_t uid;
+	uint64_t token;
+	uint64_t ask_us;
+	uint64_t until_us;
+	uint32_t names;
+	char name[STORE_REPLICAS_MAX][NAME_MAX_LEN + 1];
+	uint32_t saids;
+	struct answerer said[2 * STORE_REPLICAS_MAX];
 };
 
 struct store {
@@ -114,6 +172,10 @@ struct store {
 	uint64_t stale_snapshots[16]; /* files to drop at the first turn */
 	uint32_t stale_count;
 
+	struct lineage lineage;
+	struct inquiry inquiry;
+	uint64_t lost_us; /* since when no majority is heard; 0: one is */
+
 	/* a state being set aside: until the disk answers there is no other */
 	uint64_t aside_token; /* 0: none is */
 	uint32_t aside_tries;
@@ -148,7 +210,35 @@ void store_set_aside(struct store *s, const char *why, struct outbox *o);
 bool store_is_moving(const struct store *s);
 void aside_moved(struct store *s, enum err err, struct outbox *o);
 
+/* lineage.c: generations, shown and heard */
+const struct generation *lineage_own(const struct store *s);
+void lineage_open(struct store *s, const struct disk *disk);
+void lineage_turn(struct store *s, struct outbox *o);
+void lineage_step(struct store *s, const struct peer *from, const struct message *m,
+		  struct outbox *o);
+/* A message of another generation came: whoever is behind is shown why. */
+void lineage_mismatch(struct store *s, const struct peer *from, const struct message *m,
+		      struct outbox *o);
+/* With our head, whatever we are. */
+void lineage_post(struct store *s, const struct peer *to, struct message *m, struct outbox *o);
+/* `g` is a child of ours and seats us. */
+void lineage_adopt(struct store *s, const struct generation *g, struct outbox *o);
+/* Alive or suspect in any view. */
+bool lineage_holds(const struct store *s, struct id node);
+void lineage_written(struct store *s, enum err err, struct outbox *o);
+void lineage_forget(struct store *s);
+uint64_t lineage_deadline_us(const struct store *s);
+
+/* loss.c: a person confirms a loss, or retires a generation */
+void loss_call(struct store *s, const struct event *e, struct outbox *o);
+void loss_said(struct store *s, const struct peer *from, const struct message *m);
+void loss_turn(struct store *s, struct outbox *o);
+uint64_t loss_deadline_us(const struct store *s);
+
 /* birth.c: how a store comes to be here, and how others hear of it */
+/* A wal of which nothing came: a birth, or an offer; it may be forgotten without a trace. */
+bool birth_is_blank(const struct store *s);
+void birth_forget(struct store *s, struct outbox *o);
 void birth_open(struct store *s, const struct disk *disk);
 void birth_turn(struct store *s, struct outbox *o);
 void birth_step(struct store *s, const struct peer *from, const struct message *m,

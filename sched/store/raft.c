@@ -58,7 +58,7 @@ void raft_post(struct raft *r, const struct peer *to, struct id voter, struct me
 	enum err err;
 
 	m->store = r->wal->store;
-	m->generation = r->wal->state.generation;
+	m->generation = generation_mark(&r->wal->generation);
 	m->from = r->wal->voter;
 	m->to = voter;
 	m->boot = r->wal->state.boot;
@@ -105,7 +105,7 @@ void raft_arm(struct raft *r)
 {
 	uint64_t wait = rng_between(r->rng, r->cfg.election_min_us, r->cfg.election_max_us);
 
-	if (!raft_votes(r) || r->held_back) {
+	if (!raft_votes(r) || r->held_back || r->mute) {
 		r->deadline_us = UINT64_MAX;
 		return;
 	}
@@ -223,6 +223,12 @@ static void ask_votes(struct raft *r, struct outbox *o)
 	r->ask_again_us = r->now_us + 2 * r->cfg.heartbeat_us;
 }
 
+/* Nothing in the log is of this generation yet: its set is the record's. */
+static bool is_unbegun(const struct raft *r)
+{
+	return generation_of_term(log_last_term(&r->log)) < r->wal->state.generation;
+}
+
 static void lead(struct raft *r)
 {
 	must(r->role == RAFT_CANDIDATE);
@@ -239,7 +245,11 @@ static void lead(struct raft *r)
 	r->quorum_us = r->now_us + r->cfg.election_max_us;
 	replicate_begin(r);
 	r->lead_index = log_last(&r->log) + 1;
-	raft_append(r, ENTRY_NOOP, (struct bytes){NULL, 0});
+	/* A generation's first entry says who its members are; it is as good as a no-op. */
+	if (is_unbegun(r) && generation_seats(&r->wal->generation, r->wal->voter))
+		replicate_put_voters(r, &r->voters);
+	else
+		raft_append(r, ENTRY_NOOP, (struct bytes){NULL, 0});
 }
 
 static void stand(struct raft *r)
@@ -272,17 +282,29 @@ static void sound_out(struct raft *r)
 	raft_arm(r);
 }
 
+static bool reaches(uint64_t term, uint64_t index, uint64_t least_term, uint64_t least_index)
+{
+	return term > least_term || (term == least_term && index >= least_index);
+}
+
 static bool is_current(const struct raft *r, const struct message *m)
 {
-	uint64_t term = log_last_term(&r->log);
+	return reaches(m->vote.last_term, m->vote.last, log_last_term(&r->log),
+		       log_last(&r->log)) &&
+	       reaches(m->vote.last_term, m->vote.last, r->least_term, r->least_index);
+}
 
-	return m->vote.last_term > term ||
-	       (m->vote.last_term == term && m->vote.last >= log_last(&r->log));
+static bool may_stand(const struct raft *r)
+{
+	return raft_votes(r) && !r->held_back && !r->mute &&
+	       reaches(log_last_term(&r->log), log_last(&r->log), r->least_term, r->least_index);
 }
 
 static void step_prevote(struct raft *r, const struct peer *from, const struct message *m,
 			 struct outbox *o)
 {
+	if (r->mute)
+		return;
 	bool granted = m->term + 1 > raft_term(r) && is_current(r, m) && !leader_lives(r);
 
 	answer_vote(r, from, m, granted, o);
@@ -293,6 +315,8 @@ static void step_vote(struct raft *r, const struct peer *from, const struct mess
 {
 	struct wal_state *state = &r->wal->state;
 
+	if (r->mute)
+		return;
 	if (m->term > raft_term(r)) {
 		if (leader_lives(r) && !m->vote.transfer)
 			return;
@@ -338,7 +362,7 @@ static void step_voted(struct raft *r, const struct message *m)
 
 static void step_transfer(struct raft *r, const struct peer *from, const struct message *m)
 {
-	if (!raft_heed(r, from, m) || !raft_votes(r) || r->held_back)
+	if (!raft_heed(r, from, m) || !may_stand(r))
 		return;
 	r->why = "handed over";
 	stand(r);
@@ -375,6 +399,10 @@ void raft_step(struct raft *r, const struct peer *from, const struct message *m,
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_REFUSED:
 	case MESSAGE_WITHDRAWN:
+	case MESSAGE_GENERATION:
+	case MESSAGE_ASK:
+	case MESSAGE_SAY:
+	case MESSAGE_REPORT:
 		must(false); /* not for raft */
 	}
 }
@@ -434,7 +462,7 @@ void raft_tick(struct raft *r, struct outbox *o)
 		/* A disk that is slower than the timer would else raise the term for ever. */
 		if (standing && !state_is_durable(r))
 			raft_arm(r);
-		else if (raft_votes(r) && !r->held_back)
+		else if (may_stand(r))
 			sound_out(r);
 		else
 			r->deadline_us = UINT64_MAX;
@@ -556,4 +584,34 @@ void raft_hold_back(struct raft *r, bool full)
 	if (full && r->role != RAFT_FOLLOWER)
 		raft_follow(r, raft_term(r), "disk full");
 	raft_arm(r);
+}
+
+void raft_begin_generation(struct raft *r)
+{
+	uint64_t number = r->wal->generation.number;
+
+	must(number > r->wal->state.generation);
+	r->wal->state.generation = number;
+	raft_follow(r, generation_first_term(number), "a new generation");
+	replicate_set_voters(r);
+	raft_arm(r);
+}
+
+void raft_mute(struct raft *r, bool mute)
+{
+	if (r->mute == mute)
+		return;
+	r->mute = mute;
+	if (mute || r->role == RAFT_FOLLOWER)
+		raft_arm(r);
+}
+
+void raft_least(struct raft *r, uint64_t term, uint64_t index)
+{
+	if (r->least_term == term && r->least_index == index)
+		return;
+	r->least_term = term;
+	r->least_index = index;
+	if (r->role == RAFT_FOLLOWER)
+		raft_arm(r);
 }

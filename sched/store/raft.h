@@ -75,6 +75,10 @@ struct raft {
 	uint64_t leader_heard_us;
 	bool leader_broken; /* our link to it broke since it was heard */
 	bool held_back;     /* disk full: neither stands nor leads */
+	bool mute;          /* a start that still asks: neither stands nor votes */
+	/* A log that ends before this is not voted for: the best of those who began this generation. */
+	uint64_t least_term;
+	uint64_t least_index;
 	uint64_t now_us;
 	uint64_t deadline_us; /* of the election timer */
 	uint64_t since_us;    /* when this leadership became known */
@@ -154,6 +158,11 @@ void raft_synced(struct raft *r);
 /* Steps down and does not stand while the disk is full. */
 void raft_hold_back(struct raft *r, bool full);
 
+/* The wal holds a later generation now: nothing of the earlier one counts any more but the log. */
+void raft_begin_generation(struct raft *r);
+void raft_mute(struct raft *r, bool mute);
+void raft_least(struct raft *r, uint64_t term, uint64_t index);
+
 /* More entries can be held now: else the disk, or the next snapshot, is waited for. */
 bool raft_has_room(const struct raft *r);
 
@@ -200,5 +209,6 @@ void replicate_append(struct raft *r, const struct peer *from, const struct mess
 void replicate_appended(struct raft *r, const struct message *m);
 void replicate_ack(struct raft *r, struct outbox *o);
 void replicate_set_voters(struct raft *r);
+void replicate_put_voters(struct raft *r, const struct voters *v);
 
 #endif

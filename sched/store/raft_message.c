@@ -2,6 +2,7 @@
 
 #include "core/must.h"
 #include "sched/level.h"
+#include "sched/store/generation.h"
 #include "sched/store/voters.h"
 
 static uint32_t own_fields(const struct message *m)
@@ -15,13 +16,18 @@ static uint32_t own_fields(const struct message *m)
 		return 3;
 	case MESSAGE_PREVOTED:
 	case MESSAGE_VOTED:
+	case MESSAGE_REPORT:
 		return 2;
+	case MESSAGE_SAY:
+		return 6;
 	case MESSAGE_APPENDED:
 		return 4;
 	case MESSAGE_APPEND:
 	case MESSAGE_SNAPSHOT:
 		return 5;
 	case MESSAGE_PROPOSE:
+	case MESSAGE_GENERATION:
+	case MESSAGE_ASK:
 		return 1;
 	case MESSAGE_TRANSFER:
 	case MESSAGE_ACCEPTED:
@@ -39,7 +45,7 @@ static uint32_t later_fields(enum message_kind kind)
 	return kind == MESSAGE_HELLO || kind == MESSAGE_HELLOED ? 2 : 0;
 }
 
-enum { HEAD_FIELDS = 8 };
+enum { HEAD_FIELDS = 8, RECORD_MAX = 8192 };
 
 static void put_own(struct pack *p, const struct message *m)
 {
@@ -92,6 +98,26 @@ static void put_own(struct pack *p, const struct message *m)
 		pack_array(p, m->propose.count);
 		for (uint32_t i = 0; i < m->propose.count; i++)
 			pack_id(p, m->propose.node[i]);
+		break;
+	case MESSAGE_GENERATION:
+		pack_bin(p, m->record);
+		break;
+	case MESSAGE_ASK:
+		pack_u64(p, m->ask.token);
+		break;
+	case MESSAGE_SAY:
+		pack_u64(p, m->say.token);
+		pack_u64(p, m->say.last);
+		pack_u64(p, m->say.last_term);
+		pack_bool(p, m->say.scheduler);
+		pack_bool(p, m->say.led);
+		pack_array(p, m->say.count);
+		for (uint32_t i = 0; i < m->say.count; i++)
+			pack_id(p, m->say.here[i]);
+		break;
+	case MESSAGE_REPORT:
+		pack_u64(p, m->report.last);
+		pack_u64(p, m->report.last_term);
 		break;
 	case MESSAGE_TRANSFER:
 	case MESSAGE_ACCEPTED:
@@ -195,6 +221,34 @@ static void get_propose(struct unpack *u, struct message *m)
 		m->propose.node[i] = unpack_id(u);
 }
 
+static void get_record(struct unpack *u, struct message *m)
+{
+	struct generation g;
+
+	m->record = unpack_bin(u, RECORD_MAX);
+	if (unpack_err(u) == OK && generation_get(m->record, &g) != OK)
+		unpack_refuse(u, ERR_MALFORMED);
+}
+
+static void get_say(struct unpack *u, struct message *m)
+{
+	uint32_t count;
+
+	m->say.token = unpack_u64(u);
+	m->say.last = unpack_u64(u);
+	m->say.last_term = unpack_u64(u);
+	m->say.scheduler = unpack_bool(u);
+	m->say.led = unpack_bool(u);
+	count = unpack_array(u, 0);
+	if (count > STORE_REPLICAS_MAX) {
+		unpack_refuse(u, ERR_TOO_BIG);
+		return;
+	}
+	m->say.count = count;
+	for (uint32_t i = 0; i < count; i++)
+		m->say.here[i] = unpack_id(u);
+}
+
 static void get_own(struct unpack *u, struct message *m)
 {
 	uint8_t holding;
@@ -248,6 +302,19 @@ static void get_own(struct unpack *u, struct message *m)
 	case MESSAGE_PROPOSE:
 		get_propose(u, m);
 		break;
+	case MESSAGE_GENERATION:
+		get_record(u, m);
+		break;
+	case MESSAGE_ASK:
+		m->ask.token = unpack_u64(u);
+		break;
+	case MESSAGE_SAY:
+		get_say(u, m);
+		break;
+	case MESSAGE_REPORT:
+		m->report.last = unpack_u64(u);
+		m->report.last_term = unpack_u64(u);
+		break;
 	case MESSAGE_TRANSFER:
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_REFUSED:
@@ -262,6 +329,12 @@ static uint32_t get_later(struct unpack *u, uint32_t left, struct message *m)
 	m->hello.level = left > 0 ? unpack_u32(u) : LEVEL_FIRST;
 	m->hello.state = left > 1 ? unpack_u32(u) : LEVEL_FIRST;
 	return left < 2 ? left : 2;
+}
+
+static bool is_known(uint8_t kind)
+{
+	return (kind >= MESSAGE_PREVOTE && kind <= MESSAGE_WITHDRAWN) ||
+	       (kind >= MESSAGE_GENERATION && kind <= MESSAGE_REPORT);
 }
 
 enum err message_get(struct bytes body, struct message *out)
@@ -281,7 +354,7 @@ enum err message_get(struct bytes body, struct message *out)
 	m.boot = unpack_u64(&u);
 	m.nonce = unpack_u64(&u);
 	m.term = unpack_u64(&u);
-	if (kind < MESSAGE_PREVOTE || kind > MESSAGE_WITHDRAWN)
+	if (!is_known(kind))
 		unpack_refuse(&u, ERR_MALFORMED);
 	if (unpack_err(&u) != OK)
 		return unpack_err(&u);

@@ -1,7 +1,7 @@
 /* What stores say to each other: the body of one FRAME_STORE.
  *
- * [kind, store, generation, from voter, to voter, boot, nonce, term, …fields of the kind]. Every message names the store
- * and its generation; another's is refused. `boot` and `nonce` are the sender's start: one voter that is heard from two
+ * [kind, store, generation's mark, from voter, to voter, boot, nonce, term, …fields of the kind]. Every message names the
+ * store and its generation; another's is refused, with the record as the reason. `boot` and `nonce` are the sender's start: one voter that is heard from two
  * starts at once has been copied. Unknown trailing fields are skipped. */
 #ifndef SCHED_STORE_RAFT_MESSAGE_H
 #define SCHED_STORE_RAFT_MESSAGE_H
@@ -19,6 +19,7 @@
  *     candidate: PREVOTE -> PREVOTED    VOTE -> VOTED
  *     leader:    APPEND -> APPENDED     SNAPSHOT -> SNAPSHOTTED     TRANSFER ->
  *     anybody:   HELLO -> HELLOED       PROPOSE -> ACCEPTED | REFUSED     WITHDRAWN ->
+ *                ASK -> SAY | GENERATION     GENERATION ->     REPORT ->
  */
 enum message_kind {
 	MESSAGE_PREVOTE = 1, /* would you vote for me? moves nobody's term */
@@ -36,6 +37,10 @@ enum message_kind {
 	MESSAGE_ACCEPTED,
 	MESSAGE_REFUSED,
 	MESSAGE_WITHDRAWN,
+	MESSAGE_GENERATION = 48, /* the record of mine */
+	MESSAGE_ASK,             /* what do you hold? */
+	MESSAGE_SAY,             /* that */
+	MESSAGE_REPORT,          /* where my log ends: before a generation's first election */
 };
 
 enum holding {
@@ -47,9 +52,9 @@ enum holding {
 struct message {
 	enum message_kind kind;
 	struct id store;
-	uint64_t generation;
-	struct id from; /* voter */
-	struct id to;   /* voter; none: whoever is there */
+	uint64_t generation; /* its mark (sched/store/generation.h); 0: no store */
+	struct id from;      /* voter */
+	struct id to;        /* voter; none: whoever is there */
 	uint64_t boot;
 	uint64_t nonce;
 	uint64_t term;
@@ -101,6 +106,24 @@ struct message {
 			uint32_t count;
 			struct id node[STORE_REPLICAS_MAX];
 		} propose;
+		struct bytes record; /* GENERATION: packed, checked */
+		struct {
+			uint64_t token;
+		} ask;
+		struct {
+			uint64_t token; /* of the question */
+			uint64_t last;
+			uint64_t last_term;
+			bool scheduler;
+			bool led; /* it leads, or hears a leader */
+			uint32_t count;
+			struct id here
+				[STORE_REPLICAS_MAX]; /* voters' nodes that its views hold alive or suspect */
+		} say;
+		struct {
+			uint64_t last;
+			uint64_t last_term;
+		} report;
 	};
 };
 

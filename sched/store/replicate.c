@@ -66,12 +66,15 @@ struct voters raft_voters_at(const struct raft *r, uint64_t index, uint64_t *vot
 	return v;
 }
 
-/* The last set in the log counts, committed or not. */
+/* The last set in the log counts, committed or not; in a generation that nobody led yet, the one that began it. */
 void replicate_set_voters(struct raft *r)
 {
 	bool voted = raft_votes(r);
 
 	r->voters = raft_voters_at(r, log_last(&r->log), &r->voters_index);
+	if (generation_of_term(log_last_term(&r->log)) < r->wal->state.generation &&
+	    generation_seats(&r->wal->generation, r->wal->voter))
+		r->voters = r->wal->generation.voters;
 	replicate_seats(r);
 	if (!raft_leads(r) && voted != raft_votes(r))
 		raft_arm(r);
@@ -118,7 +121,7 @@ bool raft_may_change(const struct raft *r)
 	       id_is_none(r->transfer_to) && !r->leaving;
 }
 
-static void append_voters(struct raft *r, const struct voters *v)
+void replicate_put_voters(struct raft *r, const struct voters *v)
 {
 	struct buffer body;
 	enum err err;
@@ -137,12 +140,12 @@ bool raft_change(struct raft *r, const struct voters *to)
 	must(raft_may_change(r));
 	must(voters_count(to) > 0);
 	if (voters_is_one_step(&r->voters, to)) {
-		append_voters(r, to);
+		replicate_put_voters(r, to);
 		return true;
 	}
 	if (!voters_join(&r->voters, to, &both))
 		return false;
-	append_voters(r, &both);
+	replicate_put_voters(r, &both);
 	return true;
 }
 
@@ -309,7 +312,7 @@ void replicate_commit(struct raft *r)
 	if (voters_is_joint(&r->voters)) {
 		struct voters settled = voters_settled(&r->voters);
 
-		append_voters(r, &settled);
+		replicate_put_voters(r, &settled);
 	} else if (!raft_votes(r)) {
 		leave(r);
 	}
@@ -345,11 +348,13 @@ void replicate_appended(struct raft *r, const struct message *m)
 		f->round = m->appended.round;
 	f->wants_snapshot = m->appended.wants_snapshot;
 	if (!m->appended.good) {
-		/* An old refusal says nothing any more: what is asked now would be refused with less. */
-		if (m->appended.match < f->match ||
-		    (!f->sure && m->appended.match >= f->probe && !f->lacks))
+		/* It looks no farther back than what is equal, even if its own hint does. An old refusal says
+		 * nothing any more: what is asked now would be refused with less. */
+		uint64_t look = m->appended.match > f->match ? m->appended.match : f->match;
+
+		if (!f->sure && look >= f->probe && !f->lacks)
 			return;
-		f->next = m->appended.match + 1;
+		f->next = look + 1;
 		f->flights = 0;
 		f->sure = false;
 		return;

@@ -23,6 +23,7 @@ struct known {
 	uint64_t boot;     /* which start */
 	uint64_t said_us;  /* when it last answered a hello */
 	uint64_t hello_us; /* when it was last asked */
+	uint64_t shown_us; /* not before then is it shown our generation again */
 };
 
 /* Sorted by node id. */

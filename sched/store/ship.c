@@ -36,9 +36,10 @@ static bool is_shipping(struct store *s)
 
 static void begin(struct store *s)
 {
-	struct snapshot_head head = {.store = s->wal.store,
-				     .epoch = {s->wal.state.generation, s->applied_term},
-				     .index = s->applied};
+	struct snapshot_head head = {
+		.store = s->wal.store,
+		.epoch = {generation_of_term(s->applied_term), s->applied_term},
+		.index = s->applied};
 
 	head.voters = raft_voters_at(&s->raft, s->applied, &head.voters_index);
 	snapshot_begin(&s->writer, &head, s->kv);

@@ -44,6 +44,7 @@ void wal_make(struct wal *w, struct id store, struct id voter)
 	w->store = store;
 	w->voter = voter;
 	w->state = (struct wal_state){.generation = 1, .boot = 1};
+	w->generation = generation_first(store);
 	w->first_file = w->file = 1;
 	w->file_first = 1;
 	w->end = 0;
@@ -95,6 +96,33 @@ static void put_proposal(struct buffer *to, const struct wal *w)
 {
 	put_head(to, WAL_PROPOSAL, (size_t)w->proposal_count * sizeof(struct id));
 	add(to, bytes_of(w->proposal, (size_t)w->proposal_count * sizeof(struct id)));
+}
+
+static void put_generation(struct buffer *to, enum wal_type type, const struct generation *g)
+{
+	struct buffer body;
+
+	buffer_init(&body, FRAME_MAX);
+	if (g->number > 0) {
+		enum err err = generation_put(g, &body);
+
+		must(err == OK);
+	}
+	put_head(to, type, body.len);
+	add(to, buffer_bytes(&body));
+	buffer_fini(&body);
+}
+
+void wal_put_generation(struct wal *w)
+{
+	must(wal_is_made(w));
+	put_generation(&w->run, WAL_GENERATION, &w->generation);
+}
+
+void wal_put_rival(struct wal *w)
+{
+	must(wal_is_made(w));
+	put_generation(&w->run, WAL_RIVAL, &w->rival);
 }
 
 void wal_put_state(struct wal *w)
@@ -171,6 +199,10 @@ static void begin_file(struct wal *w)
 	put_state(&w->sent, &w->state);
 	if (w->proposal_count > 0)
 		put_proposal(&w->sent, w);
+	if (w->generation.number > 1)
+		put_generation(&w->sent, WAL_GENERATION, &w->generation);
+	if (w->rival.number > 0)
+		put_generation(&w->sent, WAL_RIVAL, &w->rival);
 	add(&w->sent, buffer_bytes(&w->run));
 	buffer_clear(&w->run);
 }
@@ -251,6 +283,12 @@ void wal_drop_before(struct wal *w, uint32_t file, struct outbox *o)
 
 /* ---- reading ---- */
 
+static bool is_known(uint8_t type)
+{
+	return (type >= WAL_STATE && type <= WAL_PROPOSAL) || type == WAL_GENERATION ||
+	       type == WAL_RIVAL;
+}
+
 enum err wal_record_get(struct bytes file, size_t at, struct wal_record *out)
 {
 	const uint8_t *r = file.at + at;
@@ -262,8 +300,7 @@ enum err wal_record_get(struct bytes file, size_t at, struct wal_record *out)
 	len = get_u32(r);
 	if (len == 0)
 		return ERR_SHORT;
-	if (len < 5 || len > file.len - at - 8 || r[8] < WAL_STATE || r[8] > WAL_PROPOSAL ||
-	    get_u32(r + 9) > at)
+	if (len < 5 || len > file.len - at - 8 || !is_known(r[8]) || get_u32(r + 9) > at)
 		return ERR_CORRUPT;
 	crc = crc32c(0, bytes_of(r, 4));
 	if (crc32c(crc, bytes_of(r + 8, len)) != get_u32(r + 4))
@@ -358,6 +395,24 @@ static enum err take_entry(struct reader *r, const struct wal_record *record, si
 	return OK;
 }
 
+static enum err take_generation(struct reader *r, const struct wal_record *record, size_t at)
+{
+	struct wal *w = r->wal;
+	struct generation g = {.number = 0};
+	bool rival = record->type == WAL_RIVAL;
+
+	if ((record->body.len > 0 || !rival) && generation_get(record->body, &g) != OK)
+		return damaged(r, "a generation that can not be read", at);
+	if (rival) {
+		w->rival = g;
+		return OK;
+	}
+	if (!id_same(g.store, w->store))
+		return damaged(r, "a generation of another store", at);
+	w->generation = g;
+	return OK;
+}
+
 static enum err take_record(struct reader *r, const struct wal_record *record, size_t at)
 {
 	struct wal *w = r->wal;
@@ -389,6 +444,9 @@ static enum err take_record(struct reader *r, const struct wal_record *record, s
 		if (record->body.len > 0)
 			memcpy(w->proposal, body, record->body.len);
 		return OK;
+	case WAL_GENERATION:
+	case WAL_RIVAL:
+		return take_generation(r, record, at);
 	}
 	return damaged(r, "a record of unknown type", at);
 }
@@ -401,8 +459,8 @@ static bool all_zero(struct bytes b, size_t from)
 	return true;
 }
 
-/* The head; ERR_SHORT when it is torn. */
-static enum err read_head(struct reader *r, struct bytes file, bool first)
+/* The head; ERR_SHORT when it is torn, ERR_NOT_FOUND when it builds on files that are gone, and another one follows. */
+static enum err read_head(struct reader *r, struct bytes file, bool first, bool last)
 {
 	struct wal *w = r->wal;
 	const uint8_t *h = file.at;
@@ -421,9 +479,11 @@ static enum err read_head(struct reader *r, struct bytes file, bool first)
 		return damaged(r, "it is of another store or voter", 16);
 	memcpy(w->store.b, h + 16, 16);
 	memcpy(w->voter.b, h + 32, 16);
+	if (first)
+		w->generation = generation_first(w->store);
 	w->file_first = get_u64(h + 48);
 	if (first && w->file_first > r->base + 1)
-		return damaged(r, "older files are missing before it", 48);
+		return last ? damaged(r, "older files are missing before it", 48) : ERR_NOT_FOUND;
 	return OK;
 }
 
@@ -432,7 +492,7 @@ static enum err read_file(struct reader *r, struct bytes file, bool first, bool 
 {
 	struct wal *w = r->wal;
 	struct wal_record record;
-	enum err err = read_head(r, file, first);
+	enum err err = read_head(r, file, first, last);
 	size_t at = WAL_HEAD_LEN;
 	bool torn;
 
@@ -469,7 +529,7 @@ static enum err read_files(struct reader *r, const struct disk *disk, const stru
 	enum err err = OK;
 
 	/* Removing old files is not synced: after a power failure some may be back. What counts is
-	 * the last unbroken row. */
+	 * the last unbroken row, from the first file in it that builds on nothing that is gone. */
 	while (from > 0 && files->number[from - 1] + 1 == files->number[from])
 		from--;
 	for (uint32_t i = from; i < files->count && err == OK; i++) {
@@ -483,6 +543,10 @@ static enum err read_files(struct reader *r, const struct disk *disk, const stru
 				 err_text(err));
 		else
 			err = read_file(r, buffer_bytes(&bytes), i == from, i == files->count - 1);
+		if (err == ERR_NOT_FOUND && i == from && i < files->count - 1) {
+			from++;
+			err = OK;
+		}
 		buffer_fini(&bytes);
 	}
 	if (err == ERR_SHORT) {
@@ -492,6 +556,18 @@ static enum err read_files(struct reader *r, const struct disk *disk, const stru
 	w->first_file = w->file == 0 ? 0 : files->number[0];
 	w->read_back = w->end > 0;
 	return err;
+}
+
+/* The state of a generation is written together with it, but a tear may come between. */
+static void keep_state_with_generation(struct wal *w)
+{
+	uint64_t first = generation_first_term(w->generation.number);
+
+	w->state.generation = w->generation.number;
+	if (w->state.term >= first)
+		return;
+	w->state.term = first;
+	w->state.vote = id_none;
 }
 
 enum err wal_read(struct wal *w, const struct disk *disk, struct log *log, uint64_t base,
@@ -517,6 +593,7 @@ enum err wal_read(struct wal *w, const struct disk *disk, struct log *log, uint6
 	free(files);
 	if (err != OK || !wal_is_made(w))
 		return err;
+	keep_state_with_generation(w);
 	w->next = log_last(log) + 1;
 	if (r.void_tail)
 		wal_put_base(w, base, base_term);

@@ -22,6 +22,7 @@
 #include "core/id.h"
 #include "core/limits.h"
 #include "core/outbox.h"
+#include "sched/store/generation.h"
 #include "sched/store/log.h"
 
 #define WAL_HEAD_LEN   64u
@@ -33,7 +34,9 @@ enum wal_type {
 	WAL_ENTRY = 2, /* index 8 | term 8 | kind 1 | body */
 	WAL_BASE =
 		3, /* index 8 | term 8: the log begins anew after it; a snapshot holds the rest */
-	WAL_PROPOSAL = 4, /* nodes, 16 each: the birth that was accepted; none: withdrawn */
+	WAL_PROPOSAL = 4,    /* nodes, 16 each: the birth that was accepted; none: withdrawn */
+	WAL_GENERATION = 24, /* the one we live in (sched/store/generation.h); the first has none */
+	WAL_RIVAL = 25,      /* another of the same parent, which was met; empty: retired */
 };
 
 /* What survives besides the entries. */
@@ -48,6 +51,8 @@ struct wal {
 	struct id store;
 	struct id voter; /* drawn when the wal was made, kept only here */
 	struct wal_state state;
+	struct generation generation; /* the one we live in */
+	struct generation rival;      /* number 0: none was met */
 	struct id proposal[STORE_REPLICAS_MAX];
 	uint32_t proposal_count;
 	uint32_t first_file; /* the oldest that may be on the disk; 0: there is no wal */
@@ -93,6 +98,8 @@ void wal_put_state(struct wal *w);
 void wal_put_entry(struct wal *w, const struct entry *e);
 void wal_put_base(struct wal *w, uint64_t index, uint64_t term);
 void wal_put_proposal(struct wal *w);
+void wal_put_generation(struct wal *w);
+void wal_put_rival(struct wal *w);
 
 bool wal_has_run(const struct wal *w);
 /* Bytes gathered: beyond WAL_RUN_MAX the caller takes no more. */

@@ -577,7 +577,7 @@ void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m
 
 	must(seat != VOTERS_NONE);
 	m->store = s->wal.store;
-	m->generation = s->wal.state.generation;
+	m->generation = generation_mark(&s->wal.generation);
 	m->from = s->raft.voters.seat[seat].voter;
 	m->to = s->wal.voter;
 	buffer_init(&body, FRAME_MAX);

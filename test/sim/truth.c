@@ -241,8 +241,7 @@ static void remember(struct sim *s, struct host *h, const struct entry *e)
 {
 	struct truth *t = s->truth;
 	const struct store *store = h->node->store;
-	struct wrap_place at = {
-		store->wal.store, {store->wal.state.generation, e->term}, e->index, 0};
+	struct wrap_place at = {store->wal.store, generation_epoch(e->term), e->index, 0};
 	struct batch_reader r;
 	struct bytes key, value;
 	bool drop;

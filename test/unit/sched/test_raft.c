@@ -321,7 +321,7 @@ static void an_old_entry_on_a_majority_is_not_yet_committed(void **state)
 	w->drop = drop_after_index;
 	world_heal(w);
 	world_up(w, a);
-	world_run(w, 2500 * MS);
+	world_run(w, 4500 * MS); /* it asks for two seconds before it votes */
 	again = leader_among(w);
 	assert_true(again == a || again == b);
 	assert_true(holders(w, figure_8_index, old_term) >= 3);
@@ -331,7 +331,7 @@ static void an_old_entry_on_a_majority_is_not_yet_committed(void **state)
 	world_kill(w, b);
 	w->drop = NULL;
 	world_up(w, rival);
-	world_run(w, 3000 * MS);
+	world_run(w, 5000 * MS);
 	assert_int_equal(leader_among(w), rival);
 	world_up(w, a);
 	world_up(w, b);
@@ -379,7 +379,7 @@ static void a_voter_remembers_its_vote_over_a_crash(void **state)
 	assert_int_equal(w->votes, before + 1);
 	world_kill(w, 0);
 	world_up(w, 0);
-	world_run(w, 5 * MS);
+	world_run(w, 2500 * MS); /* before that it votes for nobody */
 	world_inject(w, 2, 0, &m);
 	world_inject(w, 1, 0, &m);
 	world_run(w, 5 * MS);
