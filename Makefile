@@ -89,6 +89,10 @@ $(WORLD): $(patsubst %.c,$(B)/%.o,$(WORLD_SOURCES))
 	@rm -f $@
 	$(Q)ar qcs $@ $^
 
+$(B)/proof: $(B)/test/proof/main.o $(WORLD) $(foreach f,$(sees_sched),$(call archive,$(f)))
+	@[ "$(V)" = 1 ] || echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(WORLD) $(call link,sched) $(PKG_LIBS)
+
 SIM_SOURCES := $(wildcard test/sim/*.c)
 $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call archive,$(f)))
 	@[ "$(V)" = 1 ] || echo "  LINK  $@"
@@ -96,7 +100,7 @@ $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call
 
 # --- what a stranger types ---
 
-.PHONY: demo check check-all sim lab
+.PHONY: demo check check-all sim proof lab
 demo:
 	@DEPS=$(DEPS) test/need build check
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc)
@@ -116,6 +120,9 @@ NODES ?= 7
 T     ?= 60
 sim: $(B)/sim
 	$(B)/sim --seed $(SEED) --seeds $(SEEDS) --hosts $(NODES) --seconds $(T) --faults
+
+proof: $(B)/proof
+	$(B)/proof --seed $(SEED) --seeds $(SEEDS)
 
 lab: $(B)/witan
 	test/lab/all $(B)/witan

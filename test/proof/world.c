@@ -510,35 +510,45 @@ void world_run(struct world *w, uint64_t us)
 
 /* ---- the director's words ---- */
 
-uint64_t world_commit_of(struct world *w, uint32_t at, size_t len)
+uint64_t world_put(struct world *w, uint32_t at, const struct batch *b)
 {
 	struct wnode *n = &w->node[at];
 	struct event e = {.kind = EVENT_TELL};
-	struct batch b;
 	struct buffer packed;
 	uint64_t token = ++w->next_token;
-	char key[16], *value;
 	enum err err;
 
-	if (n->store == NULL)
-		return token;
-	value = calloc(1, len + 64);
-	must(value != NULL);
-	batch_init(&b);
+	must(n->store != NULL);
 	buffer_init(&packed, BATCH_MAX);
-	snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(&w->rng, 40));
-	snprintf(value, 64, "value %llu of this long life", (unsigned long long)token);
-	err = batch_put(&b, bytes_str(key), bytes_of(value, len));
-	must(err == OK);
-	err = batch_pack(&b, w->now, &packed);
+	err = batch_pack(b, w->now, &packed);
 	must(err == OK);
 	e.tell.kind = TELL_COMMIT;
 	e.tell.batch.token = token;
 	e.tell.batch.epoch = n->epoch;
 	e.tell.batch.batch = buffer_bytes(&packed);
 	world_step(w, at, &e);
-	batch_fini(&b);
 	buffer_fini(&packed);
+	return token;
+}
+
+uint64_t world_commit_of(struct world *w, uint32_t at, size_t len)
+{
+	struct batch b;
+	uint64_t token = w->next_token + 1;
+	char key[16], *value;
+	enum err err;
+
+	if (w->node[at].store == NULL)
+		return ++w->next_token;
+	value = calloc(1, len + 64);
+	must(value != NULL);
+	batch_init(&b);
+	snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(&w->rng, 40));
+	snprintf(value, 64, "value %llu of this long life", (unsigned long long)token);
+	err = batch_put(&b, bytes_str(key), bytes_of(value, len));
+	must(err == OK);
+	(void)world_put(w, at, &b);
+	batch_fini(&b);
 	free(value);
 	return token;
 }

@@ -135,8 +135,9 @@ void world_tell_member(struct world *w, uint32_t to, uint32_t about, enum member
 void world_step(struct world *w, uint32_t at, struct event *e);
 void world_run(struct world *w, uint64_t us);
 
-/* ---- the director's words ---- */
-/* A batch to the node, with a value of `len` bytes; its token, whatever becomes of it. */
+/* ---- the director's words: the token, whatever becomes of it ---- */
+uint64_t world_put(struct world *w, uint32_t at, const struct batch *b); /* the node is up */
+/* A batch to the node, with a value of `len` bytes. */
 uint64_t world_commit_of(struct world *w, uint32_t at, size_t len);
 uint64_t world_commit(struct world *w, uint32_t at);
 uint64_t world_fence(struct world *w, uint32_t at);
