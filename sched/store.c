@@ -89,6 +89,7 @@ static enum err restore(struct store *s, const struct disk *disk, char why[200])
 	}
 	s->snapshot = found.head;
 	s->snapshot_size = found.size;
+	s->snapshot_read = found.head.index != 0;
 	s->applied = found.head.index;
 	s->applied_term = found.head.epoch.term;
 	s->restored = found.head.index != 0 && store_is_scheduler(s);

@@ -158,6 +158,7 @@ struct store {
 	/* snapshots */
 	struct snapshot_head snapshot; /* the newest whole one; index 0: none */
 	uint64_t snapshot_size;
+	bool snapshot_read; /* at start: to be synced before what it replaces goes */
 	struct snapshot_writer writer;
 	uint64_t writer_token;
 	struct snapshot_reader reader; /* receiving */

@@ -27,6 +27,7 @@ static bool follows_closely(const struct store *s, struct id voter)
 /* Every known node as one that could sit; ourselves first. */
 uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX])
 {
+	uint64_t patience = (uint64_t)s->cfg.replace_after_ms * 1000;
 	uint32_t count = 0, level = level_of(s->kv);
 	struct sitter *me = &out[count++];
 
@@ -39,7 +40,6 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 	memcpy(me->machine, s->cfg.machine, sizeof(me->machine));
 	for (uint32_t i = 0; i < s->roster.count && count < STORE_MEMBERS_MAX; i++) {
 		const struct known *k = &s->roster.known[i];
-		uint64_t patience = (uint64_t)s->cfg.replace_after_ms * 1000;
 		bool left = k->state[VIEW_ALL] == MEMBER_LEFT ||
 			    k->state[VIEW_SCHEDULERS] == MEMBER_LEFT;
 		struct sitter *one;
@@ -59,6 +59,19 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 		one->caught_up = one->alive && follows_closely(s, k->voter);
 		memcpy(one->machine, k->machine, sizeof(one->machine));
 	}
+	/* Members no view speaks of any more. */
+	for (uint32_t i = 0; i < s->raft.voters.count && count < STORE_MEMBERS_MAX; i++) {
+		const struct seat *seat = &s->raft.voters.seat[i];
+
+		if (roster_look(&s->roster, seat->node) != NULL || id_same(seat->node, s->cfg.self))
+			continue;
+		out[count++] = (struct sitter){
+			.node = seat->node,
+			.voter = seat->voter,
+			.scheduler = seat->scheduler,
+			.gone = s->now_us - s->raft.since_us >= patience,
+		};
+	}
 	return count;
 }
 
@@ -72,14 +85,26 @@ static bool stands(const struct store *s, const struct voters *next)
 	return voters_agree(next, yes);
 }
 
+/* A witness that leads hands over to a scheduler who votes; only where there is none it seats one. */
+static bool has_heir(const struct store *s)
+{
+	const struct voters *v = &s->raft.voters;
+
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->seat[i].votes && v->seat[i].scheduler &&
+		    raft_hears(&s->raft, v->seat[i].voter))
+			return true;
+	return false;
+}
+
 void seats_turn(struct store *s, struct outbox *o)
 {
 	struct sitter sitters[STORE_MEMBERS_MAX];
 	struct voters next;
 	uint32_t count;
 
-	if (!raft_leads(&s->raft) || !raft_may_change(&s->raft) || s->raft.cfg.witness ||
-	    s->seats_us > s->now_us)
+	if (!raft_leads(&s->raft) || !raft_may_change(&s->raft) ||
+	    (s->raft.cfg.witness && has_heir(s)) || s->seats_us > s->now_us)
 		return;
 	s->seats_us = s->now_us + s->raft.cfg.heartbeat_us / 2;
 	count = seats_gather(s, sitters);

@@ -339,6 +339,12 @@ void ship_step(struct store *s, const struct peer *from, const struct message *m
 
 void ship_turn(struct store *s, struct outbox *o)
 {
+	/* What was read at start may be in the page cache only: nothing goes before it is durable. */
+	if (s->snapshot_read) {
+		outbox_sync(o, snapshot_name(s->snapshot.index).s,
+			    store_errand(s, ERRAND_SNAPSHOT));
+		s->snapshot_read = false;
+	}
 	while (s->stale_count > 0)
 		outbox_drop(o, snapshot_name(s->stale_snapshots[--s->stale_count]).s, 0);
 	if (!wal_is_made(&s->wal))

@@ -170,7 +170,7 @@ void wal_put_base(struct wal *w, uint64_t index, uint64_t term)
 
 bool wal_has_run(const struct wal *w)
 {
-	return w->run.len > 0 || w->cut_due || w->torn_file != 0;
+	return w->run.len > 0 || w->cut_due || w->read_back || w->torn_file != 0;
 }
 
 size_t wal_gathered(const struct wal *w)
@@ -244,12 +244,16 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 	if (w->cut_due) {
 		outbox_cut(o, wal_name(w->file).s, w->end, token);
 		w->cut_due = false;
+		w->read_back = false;
+		return false;
+	}
+	if (w->read_back) {
+		outbox_sync(o, wal_name(w->file).s, token);
+		w->read_back = false;
 		return false;
 	}
 	must(w->run.len > 0);
 	if (w->end == 0 || w->run_first < w->file_first || w->end + w->run.len > w->file_max) {
-		if (w->read_back && w->end > 0)
-			outbox_sync(o, wal_name(w->file).s, 0);
 		begin_file(w);
 		finish(&w->sent, WAL_HEAD_LEN, 0);
 	} else {
@@ -264,15 +268,17 @@ bool wal_flush(struct wal *w, uint64_t token, struct outbox *o)
 	w->end += w->sent.len;
 	w->run_first = UINT64_MAX;
 	w->runs++;
-	w->read_back = false;
 	hand_over(w, token, o);
 	return true;
 }
 
 void wal_repeat(struct wal *w, uint64_t token, struct outbox *o)
 {
-	must(w->sent.len > 0);
-	hand_over(w, token, o);
+	/* Before the first run only the sync of what was read can have found no room. */
+	if (w->sent.len == 0)
+		outbox_sync(o, wal_name(w->file).s, token);
+	else
+		hand_over(w, token, o);
 }
 
 void wal_drop_before(struct wal *w, uint32_t file, struct outbox *o)
@@ -516,6 +522,9 @@ static enum err read_file(struct reader *r, struct bytes file, bool first, bool 
 	torn = !all_zero(file, at);
 	if (torn && (!last || has_later_run(file, at)))
 		return damaged(r, "a bad record is followed by good ones", at);
+	/* Without its first state it never promised anything. */
+	if (at == WAL_HEAD_LEN && last)
+		return ERR_SHORT;
 	w->file = r->file;
 	w->end = at;
 	w->cut_due = torn;

@@ -60,8 +60,8 @@ struct wal {
 	uint64_t file_first; /* its first index */
 	uint64_t end;        /* its length; 0: its head is not yet written */
 	bool cut_due;        /* what stands after `end` was torn and must go first */
-	/* The last file was read at start: what it holds may be in the page cache only, and is synced before the next
-	 * one begins. */
+	/* The last file was read at start: what it holds may be in the page cache only, and is synced before anything
+	 * is written after it, so that the next run is the only one that can be torn. */
 	bool read_back;
 	uint32_t torn_file; /* a file whose first run was torn, and must go first; 0: none */
 	struct buffer run;  /* records not yet handed to the disk */

@@ -408,6 +408,8 @@ const char *life_run(uint64_t seed, uint32_t nodes, bool loud, struct lives *sum
 	if (w->breach == NULL)
 		check_alive(w);
 	client_check(&l.client);
+	if (w->loud && w->breach != NULL)
+		world_show(w);
 	add_up(&l);
 	breach = w->breach;
 	client_fini(&l.client);

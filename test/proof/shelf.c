@@ -51,6 +51,8 @@ void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
 {
 	size_t end = (size_t)at + body.len;
 
+	if (at <= f->lost_at)
+		f->lost = false;
 	make_room(f, end + 1);
 	memcpy(f->cache + at, body.at, body.len);
 	if (end > f->len)
@@ -59,8 +61,22 @@ void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
 		f->dirty[s] = 1;
 }
 
+void shelf_lose(struct wfile *f, uint64_t at)
+{
+	if (!f->lost || at < f->lost_at)
+		f->lost_at = at;
+	f->lost = true;
+}
+
+void shelf_forgive(struct shelf *s)
+{
+	for (int i = 0; i < FILES_MAX; i++)
+		s->file[i].lost = false;
+}
+
 void shelf_cut(struct wfile *f, uint64_t at)
 {
+	f->lost = false;
 	must(at <= f->room);
 	memset(f->cache + at, 0, f->room - (size_t)at);
 	f->len = (size_t)at;
@@ -86,13 +102,16 @@ void shelf_move(struct shelf *n, const char *name, const char *to)
 	for (int i = 0; i < FILES_MAX; i++) {
 		struct wfile *f = &n->file[i];
 		char old[sizeof(f->name)];
+		size_t rest;
 
 		if (strncmp(f->name, name, len) != 0 ||
 		    (f->name[len] != '\0' && f->name[len] != '/'))
 			continue;
 		memcpy(old, f->name, sizeof(old));
-		must(strlen(to) + strlen(old + len) < sizeof(f->name));
-		snprintf(f->name, sizeof(f->name), "%s%s", to, old + len);
+		rest = strlen(old + len) + 1;
+		must(strlen(to) + rest <= sizeof(f->name));
+		memcpy(f->name, to, strlen(to));
+		memcpy(f->name + strlen(to), old + len, rest);
 	}
 }
 

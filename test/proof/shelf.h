@@ -20,6 +20,8 @@ struct wfile {
 	size_t len, safe_len, room;
 	bool on_disk; /* its name is durable */
 	bool removed; /* not yet for good */
+	bool lost;    /* the disk was full: what was to be written at `lost_at` is not there */
+	uint64_t lost_at;
 };
 
 struct shelf {
@@ -29,7 +31,9 @@ struct shelf {
 /* NULL when it is not there and is not to be made. */
 struct wfile *shelf_find(struct shelf *s, const char *name, bool make);
 void shelf_write(struct wfile *f, uint64_t at, struct bytes body);
-void shelf_cut(struct wfile *f, uint64_t at); /* synced at once */
+void shelf_lose(struct wfile *f, uint64_t at); /* no SYNC of it is good until written again */
+void shelf_forgive(struct shelf *s);           /* the process that knew of it ended */
+void shelf_cut(struct wfile *f, uint64_t at);  /* synced at once */
 void shelf_sync(struct wfile *f);
 /* Gives the file, or all beneath the directory, the name `to`; as good as synced. */
 void shelf_move(struct shelf *n, const char *name, const char *to);

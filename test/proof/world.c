@@ -1,5 +1,7 @@
 #include "test/proof/world.h"
 
+#include <inttypes.h>
+
 /* ---- the queue ---- */
 
 static bool is_before(const struct wevent *a, const struct wevent *b)
@@ -100,61 +102,84 @@ static void do_post(struct world *w, uint32_t from, const struct effect *e)
 	}
 }
 
-static void do_read(struct world *w, struct wevent *v, const struct wfile *f,
-		    const struct effect *e)
-{
-	size_t from = (size_t)e->disk.at, len = 0;
-
-	v->kind = W_READ;
-	if (f != NULL && from < f->len)
-		len = f->len - from < e->disk.len ? f->len - from : e->disk.len;
-	v->err = f == NULL ? ERR_NOT_FOUND : OK;
-	queue_copy(w, v, bytes_of(f == NULL ? NULL : f->cache + from, len));
-}
-
+/* The disk does one thing after the other, in the order asked for: what is not its turn yet has not happened when the
+ * process ends. */
 static void do_disk(struct world *w, uint32_t at, const struct effect *e)
 {
 	struct wnode *n = &w->node[at];
-	struct wevent v = {.kind = W_DISK, .to = at, .life = n->life, .token = e->disk.token};
-	struct wfile *f = shelf_find(&n->shelf, e->disk.file,
-				     e->kind == EFFECT_APPEND || e->kind == EFFECT_PUT);
+	struct wevent v = {.kind = W_DISK, .to = at, .life = n->life, .act = e->kind};
 
+	v.token = e->disk.token;
+	v.offset = e->disk.at;
+	v.wanted = e->disk.len;
 	snprintf(v.name, sizeof(v.name), "%s", e->disk.file);
-	v.at = w->now + rng_between(&w->rng, w->sync_min, w->sync_max) + n->slow_us;
-	switch ((int)e->kind) {
+	snprintf(v.name_to, sizeof(v.name_to), "%s", e->kind == EFFECT_MOVE ? e->disk.to : "");
+	if (n->lane_us < w->now)
+		n->lane_us = w->now;
+	if (e->kind != EFFECT_APPEND && e->kind != EFFECT_DROP)
+		n->lane_us += rng_between(&w->rng, w->sync_min, w->sync_max) + n->slow_us;
+	v.at = n->lane_us;
+	queue_copy(w, &v, e->disk.body);
+}
+
+/* READ: the answer's bytes, lent from the file. */
+static struct bytes read_file(struct wevent *v, const struct wfile *f)
+{
+	size_t from = (size_t)v->offset, len = 0;
+
+	if (f != NULL && from < f->len)
+		len = f->len - from < v->wanted ? f->len - from : v->wanted;
+	v->err = f == NULL ? ERR_NOT_FOUND : OK;
+	return bytes_of(f == NULL ? NULL : f->cache + from, len);
+}
+
+static struct bytes act_on_disk(struct wnode *n, struct wevent *v)
+{
+	bool makes = v->act == EFFECT_APPEND || v->act == EFFECT_PUT;
+	struct wfile *f = shelf_find(&n->shelf, v->name, makes);
+
+	switch ((int)v->act) {
 	case EFFECT_APPEND:
-		if (!n->full)
-			shelf_write(f, e->disk.at, e->disk.body);
-		return;
-	case EFFECT_SYNC:
-		v.syncs = true;
+		/* What found no room makes its SYNCs fail until it is written again. */
 		if (n->full)
-			v.err = ERR_NO_SPACE;
+			shelf_lose(f, v->offset);
+		else
+			shelf_write(f, v->offset, bytes_of(v->body, v->len));
+		break;
+	case EFFECT_SYNC:
+		if (n->full || (f != NULL && f->lost))
+			v->err = ERR_NO_SPACE;
+		else if (f != NULL)
+			shelf_sync(f);
 		break;
 	case EFFECT_PUT:
+		if (n->full) {
+			v->err = ERR_NO_SPACE;
+			break;
+		}
 		f->len = 0;
-		shelf_write(f, 0, e->disk.body);
+		shelf_write(f, 0, bytes_of(v->body, v->len));
 		shelf_sync(f);
 		break;
 	case EFFECT_CUT:
 		must(f != NULL);
-		shelf_cut(f, e->disk.at);
+		shelf_cut(f, v->offset);
 		break;
 	case EFFECT_DROP:
-		if (f != NULL)
+		/* What nobody waits for may come back when the power goes. */
+		if (f != NULL && v->token != 0)
+			shelf_clear(f);
+		else if (f != NULL)
 			f->removed = true;
 		break;
 	case EFFECT_MOVE:
-		shelf_move(&n->shelf, e->disk.file, e->disk.to);
+		shelf_move(&n->shelf, v->name, v->name_to);
 		break;
-	case EFFECT_READ:
-		do_read(w, &v, f, e);
-		return;
 	default:
-		break;
+		must(v->act == EFFECT_READ);
+		return read_file(v, f);
 	}
-	if (v.token != 0)
-		queue_copy(w, &v, bytes_of(NULL, 0));
+	return bytes_of(NULL, 0);
 }
 
 static void hear_committed(struct world *w, const struct tell *t)
@@ -359,6 +384,8 @@ void world_stop(struct world *w, uint32_t at)
 	n->store = NULL;
 	n->serving = false;
 	n->paused_us = 0;
+	n->lane_us = 0;
+	shelf_forgive(&n->shelf);
 	n->down_us = w->now;
 }
 
@@ -399,19 +426,6 @@ void world_heal(struct world *w)
 	memset(w->cut, 0, sizeof(w->cut));
 }
 
-/* What was synced is durable, also while the process stands still. */
-static void finish_sync(struct wnode *n, struct wevent *v)
-{
-	struct wfile *f;
-
-	if (!v->syncs || v->err != OK)
-		return;
-	v->syncs = false;
-	f = shelf_find(&n->shelf, v->name, false);
-	if (f != NULL)
-		shelf_sync(f);
-}
-
 /* True when the event is done with; else it waits for a node that stands still. */
 static bool deliver(struct world *w, struct wevent *v)
 {
@@ -422,7 +436,6 @@ static bool deliver(struct world *w, struct wevent *v)
 		return true;
 	if (v->kind == W_FRAME && w->cut[v->from][v->to])
 		return true;
-	finish_sync(n, v);
 	if (n->paused_us > w->now) {
 		v->at = n->paused_us;
 		queue_put(w, v);
@@ -434,15 +447,20 @@ static bool deliver(struct world *w, struct wevent *v)
 		e.frame.purpose = PURPOSE_STORE;
 		e.frame.type = FRAME_STORE;
 		e.frame.body = bytes_of(v->body, v->len);
-	} else if (v->kind == W_READ) {
-		e.kind = EVENT_READ;
-		e.read.token = v->token;
-		e.read.err = v->err;
-		e.read.body = bytes_of(v->body, v->len);
 	} else {
-		e.kind = EVENT_DISK;
-		e.disk.token = v->token;
-		e.disk.err = v->err;
+		struct bytes read = act_on_disk(n, v);
+
+		if (v->token == 0)
+			return true;
+		e.kind = v->act == EFFECT_READ ? EVENT_READ : EVENT_DISK;
+		if (e.kind == EVENT_READ) {
+			e.read.token = v->token;
+			e.read.err = v->err;
+			e.read.body = read;
+		} else {
+			e.disk.token = v->token;
+			e.disk.err = v->err;
+		}
 	}
 	world_step(w, v->to, &e);
 	return true;
@@ -611,6 +629,38 @@ uint32_t world_server(const struct world *w)
 bool world_is_acked(const struct world *w, uint64_t token)
 {
 	return w->acked_at[token % INDEX_MAX] != 0;
+}
+
+static void show_node(const struct world *w, uint32_t at)
+{
+	static const char *const roles[] = {"follower", "precandidate", "candidate", "leader"};
+	const struct store *s = w->node[at].store;
+	const struct raft *r = &s->raft;
+
+	printf("%2u %-12s term %" PRIu64 " log %" PRIu64 "-%" PRIu64 " commit %" PRIu64
+	       " stored %" PRIu64 " verified %" PRIu64 " applied %" PRIu64 " boot %" PRIu64
+	       "%s%s%s set %" PRIu64 ":",
+	       at, roles[r->role], raft_term(r), r->log.base, log_last(&r->log), r->commit,
+	       r->stored, r->verified, s->applied, s->wal.state.boot, s->awake ? "" : " asleep",
+	       s->full ? " full" : "", w->node[at].scheduler ? "" : " worker", r->voters_index);
+	for (uint32_t i = 0; i < r->voters.count; i++) {
+		const struct seat *seat = &r->voters.seat[i];
+		uint32_t who = world_who(w, seat->node);
+		bool same = who < NODES_MAX && w->node[who].store != NULL &&
+			    id_same(w->node[who].store->wal.voter, seat->voter);
+
+		printf(" %u%s%s", who, seat->votes ? "" : "-", same ? "" : "?");
+	}
+	printf("\n");
+}
+
+void world_show(const struct world *w)
+{
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->node[i].store != NULL)
+			show_node(w, i);
+		else
+			printf("%2u down%s\n", i, w->node[i].left ? ", left" : "");
 }
 
 /* ---- opening ---- */

@@ -31,7 +31,8 @@ struct wnode {
 	struct shelf shelf;
 	uint32_t life;
 	uint64_t wake_us;
-	uint64_t paused_us; /* it stands still until then; its disk does not */
+	uint64_t paused_us; /* it stands still until then */
+	uint64_t lane_us;   /* its disk is at work until then */
 	uint64_t down_us;   /* since when; 0: up */
 	bool told_down;     /* the others' views say so */
 	bool scheduler, founder, wiped, full;
@@ -51,15 +52,18 @@ struct wnode {
 	size_t logs_len;
 };
 
-enum wkind { W_FRAME, W_DISK, W_READ };
+enum wkind { W_FRAME, W_DISK };
 struct wevent {
 	uint64_t at, order;
 	enum wkind kind;
 	uint32_t from, to, life;
 	uint64_t token;
-	bool syncs; /* when it comes, the file is durable */
+	/* disk */
+	enum effect_kind act;
+	uint64_t offset;
+	uint32_t wanted;
 	enum err err;
-	char name[64];
+	char name[64], name_to[64];
 	uint8_t *body;
 	size_t len;
 };
@@ -150,6 +154,8 @@ void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m
 uint32_t world_server(const struct world *w); /* of the highest epoch; NODES_MAX: none */
 uint32_t world_who(const struct world *w, struct id id);
 bool world_said(const struct wnode *n, const char *text);
+/* One line for each node: what its raft holds; - after a seat: a learner, ?: not the one that lives there now. */
+void world_show(const struct world *w);
 uint32_t world_map_crc(const struct store *s);
 
 /* ---- watch.c ---- */

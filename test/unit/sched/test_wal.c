@@ -172,7 +172,7 @@ static void a_bad_record_before_a_later_run_is_corruption(void **state)
 	}
 }
 
-static void what_was_read_back_is_synced_before_the_next_file_begins(void **state)
+static void what_was_read_back_is_synced_before_anything_is_written(void **state)
 {
 	struct shelf s;
 	char why[200];
@@ -182,16 +182,20 @@ static void what_was_read_back_is_synced_before_the_next_file_begins(void **stat
 	put(&s, 1, 1);
 	flush(&s);
 	assert_int_equal(read_again(&s, 0, 0, why), OK);
-	s.wal.file_max = 1; /* the next run wants a file of its own */
 	put(&s, 2, 1);
-	assert_true(wal_flush(&s.wal, 1, s.outbox));
+	/* Alone, and waited for: else two runs could be torn at once. */
+	assert_false(wal_flush(&s.wal, 1, s.outbox));
+	assert_int_equal(outbox_count(s.outbox), 1);
 	assert_int_equal(outbox_at(s.outbox, 0)->kind, EFFECT_SYNC);
 	assert_string_equal(outbox_at(s.outbox, 0)->disk.file, "store/wal-00000001");
-	assert_int_equal(outbox_at(s.outbox, 1)->kind, EFFECT_APPEND);
-	assert_string_equal(outbox_at(s.outbox, 1)->disk.file, "store/wal-00000002");
+	assert_int_equal(outbox_at(s.outbox, 0)->disk.token, 1);
+	carry_out(&s);
+	/* It found no room: once more the same. */
+	wal_repeat(&s.wal, 1, s.outbox);
+	assert_int_equal(outbox_count(s.outbox), 1);
+	assert_int_equal(outbox_at(s.outbox, 0)->kind, EFFECT_SYNC);
 	carry_out(&s);
 	/* Once is enough: from now each run is synced before the next. */
-	put(&s, 3, 1);
 	assert_true(wal_flush(&s.wal, 1, s.outbox));
 	assert_int_equal(outbox_at(s.outbox, 0)->kind, EFFECT_APPEND);
 	carry_out(&s);
@@ -239,6 +243,21 @@ static void a_first_run_that_never_was_is_no_wal(void **state)
 	put(&s, 1, 1);
 	flush(&s);
 	s.file[0].bytes.at[3] ^= 1;
+	assert_int_equal(read_again(&s, 0, 0, why), OK);
+	assert_false(wal_is_made(&s.wal));
+	shelf_fini(&s);
+}
+
+static void a_head_without_its_state_is_no_wal(void **state)
+{
+	struct shelf s;
+	char why[200];
+
+	(void)state;
+	make(&s);
+	flush(&s);
+	for (size_t at = WAL_HEAD_LEN; at < s.file[0].bytes.len; at++)
+		s.file[0].bytes.at[at] = 0;
 	assert_int_equal(read_again(&s, 0, 0, why), OK);
 	assert_false(wal_is_made(&s.wal));
 	shelf_fini(&s);
@@ -358,9 +377,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bad_record_before_a_later_run_is_corruption),
-		cmocka_unit_test(what_was_read_back_is_synced_before_the_next_file_begins),
+		cmocka_unit_test(what_was_read_back_is_synced_before_anything_is_written),
 		cmocka_unit_test(a_torn_last_run_is_cut_wherever_it_tore),
 		cmocka_unit_test(a_first_run_that_never_was_is_no_wal),
+		cmocka_unit_test(a_head_without_its_state_is_no_wal),
 		cmocka_unit_test(a_missing_file_in_the_row_is_corruption),
 		cmocka_unit_test(a_newer_version_is_refused_by_name),
 		cmocka_unit_test(what_was_put_comes_back),
