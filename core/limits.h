@@ -24,8 +24,9 @@
 #define REPLAY_WINDOW       256u /* counters behind the newest still told apart: reordering on the way */
 #define REPLAY_MAX          MEMBERS_MAX /* senders remembered, in each of two generations, 64 bytes each */
 #define STRANGERS_MAX       64u /* warnings about strangers in a minute: their addresses can be made up */
-#define STRANGERS_QUIET_MS  60000u /* until one stranger is told off again */
-#define PACK_DEPTH_MAX      8u     /* nesting of skipped msgpack values */
+#define STRANGERS_QUIET_MS  60000u   /* until one stranger is told off again */
+#define STRANGERS_APART_MS  3600000u /* and one of us of another version */
+#define PACK_DEPTH_MAX      8u       /* nesting of skipped msgpack values */
 
 #define ANSWER_WHY_MAX      1024u /* the sentence of an answer */
 #define SHEET_COLUMNS_MAX   64u   /* of a listing */

@@ -34,7 +34,10 @@ static_assert(CHANNEL_HANDSHAKE_MAX >= CERTIFICATE_MAX + CLUSTER_ID_MAX_LEN + 51
 enum err channel_self_init(struct channel_self *s, const struct identity *identity,
 			   const struct keyring *ring)
 {
-	*s = (struct channel_self){.identity = identity, .ring = ring};
+	*s = (struct channel_self){.identity = identity,
+				   .ring = ring,
+				   .version_min = CHANNEL_VERSION_MIN,
+				   .version_max = CHANNEL_VERSION_MAX};
 	if (crypto_sign_ed25519_pk_to_curve25519(s->keys.public_key, identity->public_key) ||
 	    crypto_sign_ed25519_sk_to_curve25519(s->keys.secret, identity->secret_key))
 		return ERR_KEY;
@@ -83,8 +86,8 @@ static enum err prepare_handshake(struct channel *c, const struct channel_self *
 	*h = *ours;
 	memcpy(h->key, self->identity->public_key, sizeof(h->key));
 	memcpy(h->cluster, self->ring->cluster, sizeof(h->cluster));
-	h->version_min = CHANNEL_VERSION_MIN;
-	h->version_max = CHANNEL_VERSION_MAX;
+	h->version_min = self->version_min;
+	h->version_max = self->version_max;
 	memcpy(c->handshake->ephemeral, ephemeral, sizeof(c->handshake->ephemeral));
 	return OK;
 }
@@ -217,12 +220,13 @@ static enum err check_hello(struct channel *c)
 	if (strcmp(h->cluster, c->self->ring->cluster) != 0)
 		return ERR_FOREIGN;
 
-	c->version = h->version_max < CHANNEL_VERSION_MAX ? h->version_max : CHANNEL_VERSION_MAX;
-	if (c->version < CHANNEL_VERSION_MIN || c->version < h->version_min)
-		return ERR_VERSION;
 	if (c->state == CHANNEL_ANSWERED &&
 	    (h->purpose < PURPOSE_GOSSIP || h->purpose > PURPOSE_BULK))
 		return ERR_MALFORMED;
+
+	c->version = h->version_max < c->self->version_max ? h->version_max : c->self->version_max;
+	if (c->version < c->self->version_min || c->version < h->version_min)
+		return ERR_VERSION;
 	return OK;
 }
 
@@ -329,8 +333,12 @@ static enum channel_got shake(struct channel *c, struct bytes *in, struct buffer
 
 	enum channel_state was = c->state;
 	err = was == CHANNEL_WAITING ? read_greeting(c) : read_hello(c);
-	if (!err && was != CHANNEL_ANSWERED)
-		err = write_hello(c, out);
+	bool apart = err == ERR_VERSION && was == CHANNEL_ASKED;
+	if ((!err || apart) && was != CHANNEL_ANSWERED) {
+		enum err wrote = write_hello(c, out);
+		if (wrote)
+			err = wrote;
+	}
 	if (err)
 		return fail(c, err);
 	record_forget(c);

@@ -8,6 +8,9 @@
  * The peer is who its Noise static key says: its hello brings an Ed25519 key whose conversion must be that key, and its
  * id is that of the Ed25519 key. A peer that can not open the first record gets no answer.
  *
+ * The hellos name the versions of the protocol that each speaks; the highest that both do is spoken. When there is none,
+ * both know it: who dialled sends its hello all the same before it hangs up.
+ *
  * Invariants
  *   1  No frame is given before the peer's hello was checked.
  *   2  Until it is open, a channel holds at most CHANNEL_HANDSHAKE_MAX bytes of its peer; then a record and a frame.
@@ -36,6 +39,7 @@ struct channel_self {
 	const struct identity *identity;
 	const struct keyring *ring;
 	struct noise_keys keys; /* the identity's, converted to X25519 */
+	uint8_t version_min, version_max;
 };
 
 /*   channel_dial ──> ASKED ───────────── channel_take: second message, writes the third ──┐
@@ -75,7 +79,9 @@ enum channel_got {
 	CHANNEL_GOT_NOTHING, /* all was taken; more is needed */
 	CHANNEL_GOT_OPEN,    /* the handshake ended well just now: c->theirs is who; call again */
 	CHANNEL_GOT_FRAME,   /* call again */
-	CHANNEL_GOT_ERROR,   /* c->err: FOREIGN KEY VERSION FORGED MALFORMED TOO_BIG … */
+	/* c->err: FOREIGN KEY VERSION FORGED MALFORMED TOO_BIG …; VERSION after its hello: c->theirs is who, and what was
+	 * appended to `out` is our hello, so that it can say so, too. */
+	CHANNEL_GOT_ERROR,
 };
 
 /* Wants what was once converted; ERR_KEY: the identity's key is none. */

@@ -28,6 +28,10 @@ struct links *links_open(const struct links_config *config)
 		free(l);
 		return NULL;
 	}
+	if (config->version_max != 0) {
+		l->self.version_min = config->version_min;
+		l->self.version_max = config->version_max;
+	}
 	/* Of the node's own key too: poor randomness then helps only who has that as well. */
 	must(!crypto_generichash(l->secret, sizeof(l->secret), config->random,
 				 sizeof(config->random), config->identity->secret_key,

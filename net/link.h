@@ -38,7 +38,8 @@ struct links_config {
 	/* The kernel's randomness; the simulator's comes from its seed. All ephemeral keys come of it: whoever knows it
 	 * and the node's key can read every stream, so 64 bits of it are not enough. */
 	uint8_t random[32];
-	struct strangers *strangers; /* outlives the table: who was told off lately */
+	struct strangers *strangers;      /* outlives the table: who was told off lately */
+	uint8_t version_min, version_max; /* of the protocol; 0: what this program speaks */
 	void *with;
 	/* Fills store, epoch, boot, roles, port: as they are now. */
 	void (*hello)(void *with, struct hello *out);

@@ -47,7 +47,10 @@ static void fail(struct links *l, struct link *k, enum err why, struct outbox *o
 {
 	must(why != OK);
 
-	if (!k->up)
+	if (!k->up && why == ERR_VERSION && k->channel.theirs.version_max != 0)
+		strangers_apart(l->config.strangers, l->now_us, k->addr, &k->channel.theirs,
+				&l->self, outbox);
+	else if (!k->up)
 		strangers_met(l->config.strangers, l->now_us, k->addr, why, outbox);
 	if (k->up || k->ours) /* strangers could fill the log */
 		outbox_log(outbox, LOG_LEVEL_DEBUG, "stream ended: addr=%s why=\"%s\"",
@@ -165,7 +168,7 @@ static void input(struct links *l, struct link *k, struct bytes in, struct outbo
 	while (!k->gone) {
 		enum channel_got got = channel_take(&k->channel, &in, &l->scratch, &frame);
 
-		if (got == CHANNEL_GOT_ERROR)
+		if (got == CHANNEL_GOT_ERROR && k->channel.err != ERR_VERSION)
 			buffer_clear(&l->scratch); /* half an answer is none */
 		link_write(l, k, outbox);
 		switch (got) {

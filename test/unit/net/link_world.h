@@ -46,6 +46,7 @@ struct side {
 	struct outbox *outbox;
 	struct addr addr;
 	struct hello hello;
+	uint8_t version_min, version_max; /* 0: as built */
 	uint64_t accepted;
 	struct seen seen[SEEN_MAX];
 	uint32_t count;
@@ -108,6 +109,8 @@ static void open_side(struct world *w, uint32_t n, const char *cluster, uint8_t 
 				 .keyring = &s->ring,
 				 .strangers = &s->strangers,
 				 .with = s,
+				 .version_min = s->version_min,
+				 .version_max = s->version_max,
 				 .hello = fill_hello,
 				 .deliver = deliver};
 

@@ -118,6 +118,50 @@ static void another_key_of_our_cluster_is_told_to_join_again(void **state)
 	assert_int_equal(links_counts(b->links).streams, 0);
 }
 
+static void two_that_share_no_version_both_say_so_once(void **state)
+{
+	struct world *w = *state;
+	struct side *a = &w->side[0], *b = &w->side[1];
+
+	b->version_min = 2;
+	b->version_max = 3;
+	open_side(w, 1, "blue", 0x11);
+	for (unsigned i = 0; i < 3; i++) {
+		post(a, peer_of(b), PURPOSE_GOSSIP, FRAME_GOSSIP, 1);
+		pump(w);
+		post(b, peer_of(a), PURPOSE_RPC, FRAME_CALL, 1);
+		pump(w);
+		w->now_us += 600 * SECOND;
+	}
+	assert_string_equal(a->log,
+			    "10.0.0.2 speaks versions 2 to 3 of the protocol, this program 1 to 1: "
+			    "nothing is said to it; upgrade the older one\n");
+	assert_string_equal(b->log,
+			    "10.0.0.1 speaks versions 1 to 1 of the protocol, this program 2 to 3: "
+			    "nothing is said to it; upgrade the older one\n");
+	for (uint32_t i = 0; i < a->count; i++)
+		assert_false(a->seen[i].up);
+	assert_int_equal(b->count, 3); /* its own dials that came to nothing */
+	assert_int_equal(links_counts(a->links).streams + links_counts(b->links).streams, 0);
+	w->now_us += 3600 * SECOND;
+	post(a, peer_of(b), PURPOSE_GOSSIP, FRAME_GOSSIP, 1);
+	pump(w);
+	assert_non_null(strstr(a->log + 20, "10.0.0.2 speaks"));
+}
+
+static void two_that_share_a_version_speak_the_highest(void **state)
+{
+	struct world *w = *state;
+	struct side *a = &w->side[0], *b = &w->side[1];
+
+	b->version_min = 1;
+	b->version_max = 3;
+	open_side(w, 1, "blue", 0x11);
+	join(w, a, b, PURPOSE_RPC);
+	assert_string_equal(a->log, "");
+	assert_string_equal(b->log, "");
+}
+
 static void whoever_else_answers_gets_nothing(void **state)
 {
 	struct world *w = *state;
@@ -193,6 +237,8 @@ int main(void)
 		T(noise_on_the_line_is_hung_up_at_once),
 		T(a_foreign_cluster_is_named_once_a_minute),
 		T(another_key_of_our_cluster_is_told_to_join_again),
+		T(two_that_share_no_version_both_say_so_once),
+		T(two_that_share_a_version_speak_the_highest),
 		T(whoever_else_answers_gets_nothing),
 		T(we_find_out_that_an_address_is_our_own),
 		T(a_frame_its_sender_may_not_send_is_dropped),
