@@ -11,7 +11,6 @@
 #include "sched/store/inside.h"
 
 #define RETRY_FULL_US 1000000u
-#define LATE_US       10000000u
 
 bool store_is_scheduler(const struct store *s)
 {
@@ -32,6 +31,7 @@ static void fill_defaults(struct store_config *c)
 	c->election_max_ms = c->election_max_ms == 0 ? 600 : c->election_max_ms;
 	c->replace_after_ms = c->replace_after_ms == 0 ? 600000 : c->replace_after_ms;
 	c->wal_file = c->wal_file == 0 ? WAL_FILE_MAX : c->wal_file;
+	c->change_every_ms = c->change_every_ms == 0 ? 60000 : c->change_every_ms;
 	c->voters = c->voters == 0 ? 3 : c->voters;
 	c->level = c->level == 0 ? LEVEL_NOW : c->level;
 	c->confirm_after_ms = c->confirm_after_ms == 0 ? 30000 : c->confirm_after_ms;
@@ -156,42 +156,6 @@ void store_fail(struct store *s, enum err err, const char *why, struct outbox *o
 	outbox_exit(o, EXIT_FAILURE);
 }
 
-/* A start that is older than one we heard, or another one under the same count: the log was copied, or put back from a
- * backup. It forgot what it promised: it is not listened to. */
-static bool is_true_start(struct store *s, const struct message *m, struct outbox *o)
-{
-	struct start *known = NULL;
-
-	for (uint32_t i = 0; i < s->start_count && known == NULL; i++)
-		if (id_same(s->starts[i].voter, m->from))
-			known = &s->starts[i];
-	if (known == NULL) {
-		if (s->start_count == 2 * STORE_REPLICAS_MAX)
-			s->start_count = 0; /* all are learnt again */
-		s->starts[s->start_count++] =
-			(struct start){m->from, m->boot, m->nonce, s->now_us, false};
-		return true;
-	}
-	if (m->boot > known->boot) {
-		known->boot = m->boot;
-		known->nonce = m->nonce;
-		known->since_us = s->now_us;
-		return true;
-	}
-	if (m->boot == known->boot && m->nonce == known->nonce)
-		return true;
-	/* A late message of an earlier start is no news; the same count from two starts is, and so is an earlier start
-	 * that speaks long after. */
-	if ((m->boot == known->boot || known->since_us + LATE_US < s->now_us) && !known->copied) {
-		known->copied = true;
-		outbox_log(o, LOG_LEVEL_ERROR,
-			   "log copied or restored: voter=%s boot=%" PRIu64
-			   "; it does not vote: remove its store/ to let it join anew",
-			   id_text(m->from).s, m->boot);
-	}
-	return false;
-}
-
 static bool is_for_us(struct store *s, const struct peer *from, const struct message *m,
 		      struct outbox *o)
 {
@@ -200,12 +164,16 @@ static bool is_for_us(struct store *s, const struct peer *from, const struct mes
 	if (!wal_is_made(&s->wal) || !s->awake || !id_same(m->store, s->wal.store) ||
 	    m->generation != generation_mark(&s->wal.generation) ||
 	    generation_of_term(m->term) != s->wal.generation.number ||
-	    !id_same(m->to, s->wal.voter) || id_is_none(m->from) || id_same(m->from, s->wal.voter))
+	    !id_same(m->to, s->wal.voter) || id_is_none(m->from))
 		return false;
+	if (id_same(m->from, s->wal.voter)) {
+		starts_heard_self(s, from, m, o);
+		return false;
+	}
 	/* A seat's voter speaks from its own node. */
 	if (at != VOTERS_NONE && !id_same(s->raft.voters.seat[at].node, from->id))
 		return false;
-	return is_true_start(s, m, o);
+	return starts_is_true(s, from, m, o) && raft_may_speak(&s->raft, m);
 }
 
 static void step_frame(struct store *s, const struct event *e, struct outbox *o)
@@ -229,7 +197,7 @@ static void step_frame(struct store *s, const struct event *e, struct outbox *o)
 		s->refusals++;
 		return;
 	}
-	if (m.kind >= MESSAGE_HELLO) {
+	if (m.kind >= MESSAGE_HELLO && m.kind <= MESSAGE_WITHDRAWN) {
 		birth_step(s, from, &m, o);
 		return;
 	}
@@ -239,6 +207,10 @@ static void step_frame(struct store *s, const struct event *e, struct outbox *o)
 	}
 	if (m.kind == MESSAGE_SNAPSHOT || m.kind == MESSAGE_SNAPSHOTTED)
 		ship_step(s, from, &m, o);
+	else if (m.kind == MESSAGE_GIVE_UP || m.kind == MESSAGE_GIVEN_UP)
+		parting_step(s, from, &m, o);
+	else if (m.kind == MESSAGE_COPIED)
+		starts_step(s, &m, o);
 	else
 		raft_step(&s->raft, from, &m, o);
 }
@@ -409,6 +381,7 @@ void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbo
 		return;
 	birth_turn(s, o);
 	ship_turn(s, o);
+	parting_turn(s, o);
 	turn_raft(s, o);
 	say_ready(s, o);
 	commits_apply(s, o);
@@ -429,6 +402,7 @@ uint64_t store_deadline_us(const struct store *s)
 		return UINT64_MAX;
 	at = least(birth_deadline_us(s), ship_deadline_us(s));
 	at = least(at, least(lineage_deadline_us(s), loss_deadline_us(s)));
+	at = least(at, parting_deadline_us(s));
 	if (s->awake)
 		at = least(at, raft_deadline_us(&s->raft));
 	if (s->full)

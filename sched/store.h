@@ -45,7 +45,8 @@ struct store_config {
 	uint32_t election_max_ms;      /* 0: 600 */
 	uint32_t
 		replace_after_ms; /* 0: 600,000: how long a voter may be dead before it is replaced */
-	uint32_t voters;          /* 0: 3 */
+	uint32_t change_every_ms;  /* 0: 60,000: between two changes of who votes that can wait */
+	uint32_t voters;           /* 0: 3 */
 	uint32_t confirm_after_ms; /* 0: 30,000: no loss may be confirmed sooner */
 	bool spread;               /* voters only ever on machines of their own */
 	uint32_t wal_file;         /* bytes of one file of the log; 0: WAL_FILE_MAX */

@@ -47,6 +47,9 @@ static void forget(struct store *s)
 	memset(s->shipments, 0, sizeof(s->shipments));
 	s->stale_count = 0;
 	s->start_count = 0;
+	s->twin_said = false;
+	s->parting_count = 0;
+	s->seats_round = s->votes_index = s->pair_us = 0;
 	s->run_token = s->writer_token = s->receive_token = 0;
 	s->full = false;
 	s->awake = false;

@@ -361,6 +361,9 @@ void birth_step(struct store *s, const struct peer *from, const struct message *
 	case MESSAGE_SNAPSHOT:
 	case MESSAGE_SNAPSHOTTED:
 	case MESSAGE_TRANSFER:
+	case MESSAGE_GIVE_UP:
+	case MESSAGE_GIVEN_UP:
+	case MESSAGE_COPIED:
 	case MESSAGE_GENERATION:
 	case MESSAGE_ASK:
 	case MESSAGE_SAY:
@@ -483,7 +486,8 @@ static void look_out(struct store *s, struct outbox *o)
 {
 	struct sitter sitters[STORE_MEMBERS_MAX];
 	uint32_t count = seats_gather(s, sitters);
-	uint32_t draft = voters_draft(&s->raft.voters, sitters, count, seats_wish(s));
+	struct voters set = voters_settled(&s->raft.voters);
+	uint32_t draft = plan_draft(&set, sitters, count, seats_wish(s));
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct follower *f;

@@ -5,6 +5,7 @@
 #include "sched/batch.h"
 #include "sched/level.h"
 #include "sched/store.h"
+#include "sched/store/plan.h"
 #include "sched/store/raft.h"
 #include "sched/store/roster.h"
 #include "sched/store/snapshot.h"
@@ -47,13 +48,27 @@ struct shipment {
 	uint64_t shipped; /* index of the last one installed there */
 };
 
-/* One voter's start, as heard. */
+/* One voter's start, as heard or as recorded. */
 struct start {
 	struct id voter;
 	uint64_t boot;
 	uint64_t nonce;
 	uint64_t since_us;
-	bool copied; /* was said aloud */
+	uint64_t told_us; /* not told again before that it was copied */
+	bool copied;      /* two starts at once: none is listened to */
+};
+
+/* A vote that is to be given up. */
+struct parting {
+	struct id node;
+	bool leaves;       /* for good; else it only stops */
+	bool ours;         /* asked for here: answered by a TELL; else by a message */
+	bool needed;       /* leader: the set must do without it */
+	bool asked;        /* the others know */
+	struct peer from;  /* who asked */
+	struct id voter;   /* its */
+	uint64_t until_us; /* then it was in vain */
+	uint64_t ask_us;   /* when to ask again */
 };
 
 /* Generations, as this node knows them. */
@@ -153,7 +168,16 @@ struct store {
 	bool hello_owed; /* an answer that waits for the wal to be durable */
 	struct peer hello_to;
 
-	uint64_t seats_us; /* when to look at the seats again */
+	/* seats */
+	uint64_t seats_us;    /* when to look at them again */
+	uint64_t seats_round; /* of the fence before a change; 0: none */
+	struct voters votes;  /* as last noted: who votes, and since when */
+	uint64_t votes_index;
+	uint64_t votes_us;
+	uint64_t
+		pair_us; /* since when two could vote while a third is waited for; 0: they could not */
+	struct parting partings[STORE_REPLICAS_MAX];
+	uint32_t parting_count;
 
 	/* snapshots */
 	struct snapshot_head snapshot; /* the newest whole one; index 0: none */
@@ -184,6 +208,7 @@ struct store {
 
 	struct start starts[2 * STORE_REPLICAS_MAX];
 	uint32_t start_count;
+	bool twin_said;
 	uint64_t refusals;
 	uint64_t malformed;
 	struct buffer scratch;
@@ -250,11 +275,26 @@ uint32_t birth_level(const struct store *s);
 
 /* seats.c: who should sit */
 uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX]);
-struct voters_wish seats_wish(const struct store *s);
+struct wish seats_wish(const struct store *s);
 void seats_turn(struct store *s, struct outbox *o);
 
 /* parting.c: a vote that is to be given up */
 void parting_take(struct store *s, const struct tell *t, struct outbox *o);
+void parting_step(struct store *s, const struct peer *from, const struct message *m,
+		  struct outbox *o);
+void parting_turn(struct store *s, struct outbox *o);
+uint64_t parting_deadline_us(const struct store *s);
+const struct parting *parting_of(const struct store *s, struct id node); /* NULL: it stays */
+
+/* starts.c: whose voice counts */
+bool starts_is_true(struct store *s, const struct peer *from, const struct message *m,
+		    struct outbox *o);
+bool starts_is_copied(const struct store *s, struct id voter);
+void starts_heard_self(struct store *s, const struct peer *from, const struct message *m,
+		       struct outbox *o);
+/* The set with what was heard of starts since; false: nothing. */
+bool starts_record(struct store *s, struct voters *next);
+void starts_step(struct store *s, const struct message *m, struct outbox *o);
 
 /* ship.c: snapshots taken, shipped, received */
 void ship_turn(struct store *s, struct outbox *o);

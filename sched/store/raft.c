@@ -369,6 +369,60 @@ static void step_transfer(struct raft *r, const struct peer *from, const struct 
 	r->stands_by_transfer = true;
 }
 
+/* It votes in our set; or in one before, which counts again if ours is cut off. */
+static bool is_known_voter(const struct raft *r, struct id voter)
+{
+	struct voters v = r->voters;
+	uint64_t index = r->voters_index;
+
+	while (!voters_votes(&v, voter)) {
+		if (index <= r->commit || index <= r->log.base)
+			return false;
+		v = raft_voters_at(r, index - 1, &index);
+	}
+	return true;
+}
+
+/* Thesis, 4.1: a follower listens to a leader, and votes for a candidate, that its own set does not know, because it may
+ * only lack the set that seats them. But then it lacks entries: that set stands before a candidate's last entry, and
+ * before the first entry of a leader's own term. One that shows nothing we lack has no vote: it was dismissed. */
+bool raft_may_speak(const struct raft *r, const struct message *m)
+{
+	uint64_t term = log_last_term(&r->log);
+
+	switch (m->kind) {
+	case MESSAGE_PREVOTE:
+	case MESSAGE_VOTE:
+		return is_known_voter(r, m->from) || m->vote.last_term > term ||
+		       (m->vote.last_term == term && m->vote.last > log_last(&r->log));
+	case MESSAGE_APPEND:
+	case MESSAGE_SNAPSHOT:
+	case MESSAGE_TRANSFER:
+		/* Who led when it was dismissed leads until it has handed over. */
+		return is_known_voter(r, m->from) || m->term > term ||
+		       (m->term == raft_term(r) && id_same(m->from, r->leader));
+	case MESSAGE_PREVOTED:
+	case MESSAGE_VOTED:
+	case MESSAGE_APPENDED:
+	case MESSAGE_SNAPSHOTTED:
+	case MESSAGE_HELLO:
+	case MESSAGE_HELLOED:
+	case MESSAGE_PROPOSE:
+	case MESSAGE_ACCEPTED:
+	case MESSAGE_REFUSED:
+	case MESSAGE_WITHDRAWN:
+	case MESSAGE_GIVE_UP:
+	case MESSAGE_GIVEN_UP:
+	case MESSAGE_COPIED:
+	case MESSAGE_GENERATION:
+	case MESSAGE_ASK:
+	case MESSAGE_SAY:
+	case MESSAGE_REPORT:
+		break;
+	}
+	return true;
+}
+
 void raft_step(struct raft *r, const struct peer *from, const struct message *m, struct outbox *o)
 {
 	switch (m->kind) {
@@ -399,6 +453,9 @@ void raft_step(struct raft *r, const struct peer *from, const struct message *m,
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_REFUSED:
 	case MESSAGE_WITHDRAWN:
+	case MESSAGE_GIVE_UP:
+	case MESSAGE_GIVEN_UP:
+	case MESSAGE_COPIED:
 	case MESSAGE_GENERATION:
 	case MESSAGE_ASK:
 	case MESSAGE_SAY:

@@ -144,6 +144,8 @@ bool raft_leads(const struct raft *r);
 /* The no-op of our own term is committed: everything before it is. */
 bool raft_is_sure(const struct raft *r);
 
+/* Its sender may say that: who asks for votes or leads has a vote, in a set that we hold or can not hold yet. */
+bool raft_may_speak(const struct raft *r, const struct message *m);
 /* One message of our store for us, its start checked. */
 void raft_step(struct raft *r, const struct peer *from, const struct message *m, struct outbox *o);
 /* The link to a node fell by reset. */
@@ -180,6 +182,9 @@ uint64_t raft_fence(struct raft *r);
 uint64_t raft_fenced(const struct raft *r);
 /* To that voter, none: whoever is up to date; false when there is nobody. */
 bool raft_transfer(struct raft *r, struct id node);
+
+/* Nothing that voter said counts any more. */
+void raft_discount(struct raft *r, struct id voter);
 
 /* Snapshots, told by who keeps them. */
 void raft_compact(struct raft *r, uint64_t base);

@@ -16,6 +16,7 @@ static uint32_t own_fields(const struct message *m)
 		return 3;
 	case MESSAGE_PREVOTED:
 	case MESSAGE_VOTED:
+	case MESSAGE_COPIED:
 	case MESSAGE_REPORT:
 		return 2;
 	case MESSAGE_SAY:
@@ -26,6 +27,8 @@ static uint32_t own_fields(const struct message *m)
 	case MESSAGE_SNAPSHOT:
 		return 5;
 	case MESSAGE_PROPOSE:
+	case MESSAGE_GIVE_UP:
+	case MESSAGE_GIVEN_UP:
 	case MESSAGE_GENERATION:
 	case MESSAGE_ASK:
 		return 1;
@@ -98,6 +101,16 @@ static void put_own(struct pack *p, const struct message *m)
 		pack_array(p, m->propose.count);
 		for (uint32_t i = 0; i < m->propose.count; i++)
 			pack_id(p, m->propose.node[i]);
+		break;
+	case MESSAGE_GIVE_UP:
+		pack_bool(p, m->give.leaves);
+		break;
+	case MESSAGE_GIVEN_UP:
+		pack_u64(p, m->give.gave);
+		break;
+	case MESSAGE_COPIED:
+		pack_u64(p, m->copied.boot);
+		pack_u64(p, m->copied.nonce);
 		break;
 	case MESSAGE_GENERATION:
 		pack_bin(p, m->record);
@@ -251,7 +264,7 @@ static void get_say(struct unpack *u, struct message *m)
 
 static void get_own(struct unpack *u, struct message *m)
 {
-	uint8_t holding;
+	uint8_t holding, gave;
 
 	switch (m->kind) {
 	case MESSAGE_PREVOTE:
@@ -302,6 +315,19 @@ static void get_own(struct unpack *u, struct message *m)
 	case MESSAGE_PROPOSE:
 		get_propose(u, m);
 		break;
+	case MESSAGE_GIVE_UP:
+		m->give.leaves = unpack_bool(u);
+		break;
+	case MESSAGE_GIVEN_UP:
+		gave = unpack_u8(u);
+		if (gave > GAVE_NOT)
+			unpack_refuse(u, ERR_MALFORMED);
+		m->give.gave = (enum gave_up)gave;
+		break;
+	case MESSAGE_COPIED:
+		m->copied.boot = unpack_u64(u);
+		m->copied.nonce = unpack_u64(u);
+		break;
 	case MESSAGE_GENERATION:
 		get_record(u, m);
 		break;
@@ -334,6 +360,8 @@ static uint32_t get_later(struct unpack *u, uint32_t left, struct message *m)
 static bool is_known(uint8_t kind)
 {
 	return (kind >= MESSAGE_PREVOTE && kind <= MESSAGE_WITHDRAWN) ||
+	       (kind >= MESSAGE_GIVE_UP && kind <= MESSAGE_COPIED) ||
+
 	       (kind >= MESSAGE_GENERATION && kind <= MESSAGE_REPORT);
 }
 

@@ -13,11 +13,13 @@
 #include "core/id.h"
 #include "core/limits.h"
 #include "core/pack.h"
+#include "core/tell.h"
 #include "sched/store/log.h"
 
 /*
  *     candidate: PREVOTE -> PREVOTED    VOTE -> VOTED
  *     leader:    APPEND -> APPENDED     SNAPSHOT -> SNAPSHOTTED     TRANSFER ->
+ *     member:    GIVE_UP -> GIVEN_UP     (leader) COPIED ->
  *     anybody:   HELLO -> HELLOED       PROPOSE -> ACCEPTED | REFUSED     WITHDRAWN ->
  *                ASK -> SAY | GENERATION     GENERATION ->     REPORT ->
  */
@@ -37,6 +39,9 @@ enum message_kind {
 	MESSAGE_ACCEPTED,
 	MESSAGE_REFUSED,
 	MESSAGE_WITHDRAWN,
+	MESSAGE_GIVE_UP = 32, /* a member goes: what becomes of its vote? */
+	MESSAGE_GIVEN_UP,     /* the leader's answer */
+	MESSAGE_COPIED, /* from the leader: your log was copied or put back, and you have no seat */
 	MESSAGE_GENERATION = 48, /* the record of mine */
 	MESSAGE_ASK,             /* what do you hold? */
 	MESSAGE_SAY,             /* that */
@@ -106,6 +111,14 @@ struct message {
 			uint32_t count;
 			struct id node[STORE_REPLICAS_MAX];
 		} propose;
+		struct {
+			bool leaves;       /* GIVE_UP: for good */
+			enum gave_up gave; /* GIVEN_UP */
+		} give;
+		struct {
+			uint64_t boot; /* the start that is meant */
+			uint64_t nonce;
+		} copied;
 		struct bytes record; /* GENERATION: packed, checked */
 		struct {
 			uint64_t token;

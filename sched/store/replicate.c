@@ -395,6 +395,16 @@ bool raft_transfer(struct raft *r, struct id node)
 	return true;
 }
 
+void raft_discount(struct raft *r, struct id voter)
+{
+	struct follower *f = raft_follower(r, voter);
+
+	if (f == NULL)
+		return;
+	f->match = f->round = f->heard_us = 0;
+	f->voted = false;
+}
+
 /* ---- the follower ---- */
 
 /* Voids `from` and what follows; a run under way must not make it count. */

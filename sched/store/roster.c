@@ -111,11 +111,13 @@ void roster_take(struct roster *r, enum view view, enum member_state state,
 	if (k->boot != facts->boot) {
 		k->boot = facts->boot;
 		k->level = 0; /* it may be another program now */
+		k->leaves = k->stops = false;
 	}
 	k->addr = facts->addr;
 	k->roles = facts->roles;
 	memcpy(k->machine, facts->machine, sizeof(k->machine));
 	memcpy(k->name, facts->name, sizeof(k->name));
+	memcpy(k->zone, facts->zone, sizeof(k->zone));
 	k->seen[view] = true;
 	k->state[view] = state;
 	if (known_is_alive(k))

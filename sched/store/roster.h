@@ -14,13 +14,16 @@ struct known {
 	char name[NAME_MAX_LEN + 1];
 	uint8_t roles;
 	uint8_t machine[16];
+	char zone[NAME_MAX_LEN + 1];
+	bool leaves; /* it said so, in this boot: for good */
+	bool stops;  /* it said so, in this boot: it will be back */
 	bool seen[VIEWS];
 	enum member_state state[VIEWS];
 	uint64_t since_us; /* when it was last found dead or left; 0: it is not */
 	struct id voter;   /* what it says itself in answer to a hello; none: not yet asked */
 	bool empty;        /* it said that it holds no store */
 	uint32_t level;    /* of the state, that it knows; 0: this start of it did not say yet */
-	uint64_t boot;     /* which start */
+	uint64_t boot;     /* which start of the node */
 	uint64_t said_us;  /* when it last answered a hello */
 	uint64_t hello_us; /* when it was last asked */
 	uint64_t shown_us; /* not before then is it shown our generation again */

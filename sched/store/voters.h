@@ -68,29 +68,4 @@ MUST_USE enum err voters_get(struct bytes packed, struct voters *out);
 /* A known kind of entry, and when it is a set, a good one: asked of everything from disk and wire. */
 bool entry_is_whole(uint8_t kind, struct bytes body);
 
-/* What the leader knows of one node that could sit, or sits. */
-struct sitter {
-	struct id node;
-	struct id voter; /* what it says itself; none: not asked yet */
-	uint8_t machine[16];
-	bool scheduler;
-	bool self;
-	bool alive;
-	bool gone;      /* left, or dead for longer than replace_after */
-	bool caught_up; /* follows closely */
-};
-
-struct voters_wish {
-	uint32_t voters; /* how many there should be */
-	bool spread;     /* never two on one machine; else only when enough machines exist */
-};
-
-/* The next single change towards the wish, into `out`; false: the set is as it should be, or nothing can be done now.
- * Schedulers first, then a worker as witness; machines of their own first. */
-bool voters_next(const struct voters *now, const struct sitter *sitters, uint32_t count,
-		 struct voters_wish wish, struct voters *out);
-/* A worker that is worth drafting as witness now: index into sitters, or VOTERS_NONE. */
-uint32_t voters_draft(const struct voters *now, const struct sitter *sitters, uint32_t count,
-		      struct voters_wish wish);
-
 #endif

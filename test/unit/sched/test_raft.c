@@ -147,6 +147,7 @@ static struct world *some_world(uint64_t seed)
 	w->delay_max = rng_below(&rng, 2) == 0 ? 1000 : rng_below(&rng, 2) == 0 ? 40000 : 250000;
 	w->sync_max = rng_below(&rng, 2) == 0 ? 60000 : 500;
 	w->base.replace_after_ms = rng_below(&rng, 2) == 0 ? 1000 : 600000;
+	w->base.change_every_ms = 500;
 	if (shape[1] > 1 && rng_below(&rng, 3) == 0)
 		w->base.bootstrap_expect = shape[1];
 	else

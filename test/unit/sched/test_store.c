@@ -306,6 +306,7 @@ static void a_voter_dead_for_long_is_replaced_and_does_not_disturb(void **state)
 
 	(void)state;
 	w->base.replace_after_ms = 5000;
+	w->base.change_every_ms = 1000;
 	w->node[0].founder = true;
 	start_all(w);
 	world_run(w, 5000 * MS);
