@@ -26,21 +26,27 @@
 
 /* ---- the majority ---- */
 
+static bool is_led(const struct store *s)
+{
+	const struct raft *r = &s->raft;
+
+	return raft_leads(r) || (!id_is_none(r->leader) &&
+				 r->leader_heard_us + 3 * r->cfg.election_max_us > s->now_us);
+}
+
 uint64_t store_lost_us(const struct store *s)
 {
-	return s->lost_us;
+	if (s->raft.voters.count == 0 || is_led(s))
+		return 0;
+	if (s->lost_us != 0)
+		return s->lost_us;
+	/* No turn came since: who only follows has nothing to wake for. */
+	return s->raft.leader_heard_us > 0 ? s->raft.leader_heard_us : s->now_us;
 }
 
 static void watch_majority(struct store *s)
 {
-	const struct raft *r = &s->raft;
-	bool led = raft_leads(r) || (!id_is_none(r->leader) &&
-				     r->leader_heard_us + 3 * r->cfg.election_max_us > s->now_us);
-
-	if (led || r->voters.count == 0)
-		s->lost_us = 0;
-	else if (s->lost_us == 0)
-		s->lost_us = s->now_us;
+	s->lost_us = store_lost_us(s);
 }
 
 /* ---- words ---- */
@@ -191,7 +197,7 @@ static uint64_t facts_of(const struct store *s)
 
 static bool refuse_early(struct store *s, struct outbox *o)
 {
-	uint64_t lost_ms = (s->now_us - s->lost_us) / 1000;
+	uint64_t lost_us = store_lost_us(s), lost_ms = (s->now_us - lost_us) / 1000;
 	struct say t = {.len = 0};
 
 	if (!store_is_scheduler(s))
@@ -200,7 +206,7 @@ static bool refuse_early(struct store *s, struct outbox *o)
 		say(&t, "no store here: ask a scheduler that has one");
 	else if (s->inquiry.retires)
 		return false;
-	else if (s->lost_us == 0)
+	else if (lost_us == 0)
 		say(&t, "nothing is lost: a majority of the voters is there");
 	else if (lost_ms < s->cfg.confirm_after_ms)
 		say(&t,

@@ -81,6 +81,30 @@ static uint32_t reach(struct world *w, struct id id)
 	return to;
 }
 
+/* What a store says to a person. */
+static void do_answer(struct world *w, const struct effect *e)
+{
+	struct answer a;
+	struct unpack u;
+	enum err err = answer_get(e->post.body, &a);
+
+	must(err == OK);
+	w->told.came = true;
+	w->told.code = a.code;
+	w->told.facts = 0;
+	snprintf(w->told.text, sizeof(w->told.text), "%.*s", (int)a.why.len,
+		 (const char *)a.why.at);
+	if (a.code == EXIT_GOOD) {
+		unpack_init(&u, a.body);
+		must(unpack_array(&u, 2) == 2);
+		w->told.facts = unpack_u64(&u);
+		unpack_str(&u, w->told.text, sizeof(w->told.text));
+		must(unpack_err(&u) == OK);
+	}
+	if (w->loud)
+		printf("[%8.3f] told code=%u \"%s\"\n", (double)w->now / 1e6, a.code, w->told.text);
+}
+
 static void do_post(struct world *w, uint32_t from, const struct effect *e)
 {
 	struct wevent v = {.kind = W_FRAME, .from = from, .to = reach(w, e->post.peer.id)};
@@ -188,7 +212,7 @@ static void hear_committed(struct world *w, const struct tell *t)
 		must(t->batch.position < INDEX_MAX);
 		w->acked++;
 		w->acked_at[t->batch.token % INDEX_MAX] = t->batch.position;
-		if (w->committed[t->batch.position].term == 0)
+		if (!w->apart && w->committed[t->batch.position].term == 0)
 			world_breach(w, "acknowledged before it was committed");
 		return;
 	}
@@ -202,6 +226,7 @@ static void do_tell(struct world *w, uint32_t at, const struct tell *t)
 
 	if (t->kind == TELL_LEAD) {
 		n->serving = t->lead.serving;
+		n->apart = t->lead.apart;
 		n->epoch = t->lead.epoch;
 	} else if (t->kind == TELL_COMMITTED) {
 		hear_committed(w, t);
@@ -247,7 +272,10 @@ static void drain(struct world *w, uint32_t at)
 
 		switch ((int)e->kind) {
 		case EFFECT_POST:
-			do_post(w, at, e);
+			if (e->post.type == FRAME_ANSWER)
+				do_answer(w, e);
+			else
+				do_post(w, at, e);
 			break;
 		case EFFECT_TELL:
 			/* What it applied is committed: it is checked before it is believed. */
@@ -307,6 +335,7 @@ void world_tell_member(struct world *w, uint32_t to, uint32_t about, enum member
 		return;
 	facts.roles = n->scheduler ? ROLE_SCHEDULER : ROLE_WORKER;
 	facts.machine[0] = machine(w, about);
+	snprintf(facts.name, sizeof(facts.name), "n%u", about);
 	facts.addr = addr_v4(10, 0, 0, machine(w, about), 8081);
 	e.tell.kind = TELL_MEMBER;
 	e.tell.member.state = state;
@@ -593,6 +622,40 @@ void world_resign(struct world *w, uint32_t at, struct id to)
 	e.tell.kind = TELL_RESIGN;
 	e.tell.lead.who = to;
 	world_step(w, at, &e);
+}
+
+void world_call(struct world *w, uint32_t at, uint8_t verb, bool acts, uint64_t facts,
+		const char *const *names)
+{
+	struct event e = {.kind = EVENT_FRAME};
+	struct call call = {.verb = verb};
+	struct buffer arguments, body;
+	struct pack p;
+	uint32_t count = 0;
+	enum err err;
+
+	while (names[count] != NULL)
+		count++;
+	buffer_init(&arguments, 4096);
+	buffer_init(&body, FRAME_MAX);
+	pack_init(&p, &arguments);
+	pack_array(&p, 3);
+	pack_bool(&p, acts);
+	pack_u64(&p, facts);
+	pack_array(&p, count);
+	for (uint32_t i = 0; i < count; i++)
+		pack_str(&p, names[i]);
+	call.arguments = buffer_bytes(&arguments);
+	err = call_put(&call, &body);
+	must(err == OK);
+	memset(&w->told, 0, sizeof(w->told));
+	e.frame.purpose = PURPOSE_LOCAL;
+	e.frame.type = FRAME_CALL;
+	e.frame.request = 1;
+	e.frame.body = buffer_bytes(&body);
+	world_step(w, at, &e);
+	buffer_fini(&arguments);
+	buffer_fini(&body);
 }
 
 void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m)

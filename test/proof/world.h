@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/call.h"
 #include "core/facts.h"
 #include "core/must.h"
 #include "core/outbox.h"
+#include "core/pack.h"
 #include "core/rng.h"
 #include "sched/store.h"
 #include "sched/store/crc.h"
@@ -46,6 +48,7 @@ struct wnode {
 	uint64_t highest_term, highest_boot;
 	struct id highest_voter;
 	bool serving;
+	bool apart; /* it was told to assign nothing */
 	struct epoch epoch;
 	uint32_t faults, exits;
 	char *logs; /* all lines */
@@ -115,6 +118,13 @@ struct world {
 	void *with;
 	/* True: this message gets lost. */
 	bool (*drop)(struct world *w, uint32_t from, uint32_t to, const struct message *m);
+	/* What a person was answered last. */
+	struct {
+		bool came;
+		uint8_t code;
+		uint64_t facts;
+		char text[2048];
+	} told;
 	bool wiped; /* a disk was lost */
 	bool apart; /* several stores, and each is right */
 	bool quiet; /* a breach is not printed */
@@ -149,6 +159,11 @@ void world_resign(struct world *w, uint32_t at, struct id to);
 bool world_is_acked(const struct world *w, uint64_t token);
 /* A message as if from the voter of node `from`, in its start `boot` and `nonce`. */
 void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m);
+
+/* A person's word at the node (CALL_CONFIRM_LOSS, CALL_RETIRE), about these names, NULL at the end. The answer comes later,
+ * into w->told. */
+void world_call(struct world *w, uint32_t at, uint8_t verb, bool acts, uint64_t facts,
+		const char *const *names);
 
 /* ---- looking ---- */
 uint32_t world_server(const struct world *w); /* of the highest epoch; NODES_MAX: none */
