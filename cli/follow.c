@@ -102,6 +102,8 @@ static void take_news(struct progress *p, const struct answer *a)
 	p->director_lost = false;
 	if (p->known && news.unknown && !p->news.unknown)
 		remark(p, "the worker can not be reached now; waiting for it");
+	if (news.held && !(p->known && p->news.held))
+		remark(p, news.why);
 	if (news.number != p->attempt && news.number > 0 && !id_is_none(news.worker)) {
 		if (p->attempt > 0) {
 			snprintf(text, sizeof(text), "the job begins again: attempt %u",

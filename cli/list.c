@@ -67,9 +67,29 @@ int workers_command(int argc, char **argv)
 	return plain("workers", CALL_WORKERS, false, argc, argv);
 }
 
-int director_command(int argc, char **argv)
+/* The audit: its one argument is a number of rows; 0: all. */
+int audit_command(int argc, char **argv)
 {
-	return plain("director", CALL_DIRECTOR, false, argc, argv);
+	struct config config;
+	enum show_form form;
+	struct buffer arguments;
+	struct pack p;
+	char **rest = NULL;
+	int count = 0;
+	int code = prepare(&config, argc, argv, &form, &rest, &count);
+
+	buffer_init(&arguments, 64);
+	if (code == EXIT_GOOD && count > 0)
+		code = fail(EXIT_USAGE, "`witan audit` takes no `%s`", rest[0]);
+	if (code == EXIT_GOOD) {
+		pack_init(&p, &arguments);
+		pack_array(&p, 1);
+		pack_u64(&p, 0);
+		code = list(&config, CALL_AUDIT, &arguments, form, false);
+	}
+	buffer_fini(&arguments);
+	free(rest);
+	return code;
 }
 
 int status_command(int argc, char **argv)

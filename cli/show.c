@@ -162,7 +162,8 @@ static void show_json(const struct grid *g)
 	puts("]");
 }
 
-static void show_table(const struct grid *g, bool wide)
+/* From column `first` on. */
+static void show_table(const struct grid *g, uint32_t first, bool wide)
 {
 	int width[COLUMNS_MAX] = {0};
 	char text[1024];
@@ -177,7 +178,7 @@ static void show_table(const struct grid *g, bool wide)
 	for (uint32_t r = 0; r <= g->rows; r++) {
 		const char *gap = "";
 		int owed = 0; /* blanks of the last column are never printed */
-		for (uint32_t i = 0; i < g->columns; i++) {
+		for (uint32_t i = first; i < g->columns; i++) {
 			if (g->wide[i] && !wide)
 				continue;
 			if (r == 0) {
@@ -199,19 +200,44 @@ static void show_table(const struct grid *g, bool wide)
 	}
 }
 
-static void show_upright(const struct grid *g)
+/* One row, a line for each of its first columns. */
+static void show_row(const struct grid *g, uint32_t row, uint32_t columns)
 {
 	char text[1024];
 
+	for (uint32_t i = 0; i < columns; i++) {
+		cell_print(&g->cell[(size_t)row * g->columns + i], text, sizeof(text));
+		printf("%-18.*s %s\n", (int)g->name[i].len, (const char *)g->name[i].at, text);
+	}
+}
+
+static void show_upright(const struct grid *g)
+{
 	for (uint32_t r = 0; r < g->rows; r++) {
-		for (uint32_t i = 0; i < g->columns; i++) {
-			cell_print(&g->cell[(size_t)r * g->columns + i], text, sizeof(text));
-			printf("%-18.*s %s\n", (int)g->name[i].len, (const char *)g->name[i].at,
-			       text);
-		}
+		show_row(g, r, g->columns);
 		if (r + 1 < g->rows)
 			putchar('\n');
 	}
+}
+
+int show_parts(struct bytes packed, enum show_form form, uint32_t lead)
+{
+	struct grid g = {0};
+
+	if (form != SHOW_TABLE && form != SHOW_WIDE)
+		return show_sheet(packed, form, false);
+	if (grid_read(packed, &g) != OK || g.columns <= lead) {
+		free(g.cell);
+		return fail(EXIT_OTHER,
+			    "the answer could not be read: is the node of another version?");
+	}
+	if (g.rows > 0) {
+		show_row(&g, 0, lead);
+		putchar('\n');
+		show_table(&g, lead, form == SHOW_WIDE);
+	}
+	free(g.cell);
+	return EXIT_GOOD;
 }
 
 int show_sheet(struct bytes packed, enum show_form form, bool upright)
@@ -230,7 +256,7 @@ int show_sheet(struct bytes packed, enum show_form form, bool upright)
 		if (upright)
 			show_upright(&g);
 		else
-			show_table(&g, form == SHOW_WIDE);
+			show_table(&g, 0, form == SHOW_WIDE);
 		break;
 	case SHOW_JSON:
 		show_json(&g);

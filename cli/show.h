@@ -12,5 +12,7 @@ enum show_form { SHOW_TABLE, SHOW_WIDE, SHOW_JSON, SHOW_JSONL, SHOW_NAME };
 int show_flag(int *argc, char **argv, enum show_form *form);
 /* Prints the packed sheet on stdout; the exit code. `upright`: one row as a list of `name  value` lines for people. */
 int show_sheet(struct bytes packed, enum show_form form, bool upright);
+/* The same of a sheet whose first `lead` columns are equal in every row: for people they stand above the table, once. */
+int show_parts(struct bytes packed, enum show_form form, uint32_t lead);
 
 #endif

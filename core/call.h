@@ -24,6 +24,7 @@ enum {
 	EXIT_CONFIG = 78,
 	EXIT_TIMEOUT = 124,
 	EXIT_RUN_FAILED = 125, /* `run` itself failed */
+	EXIT_ABORTED = 137,    /* of a node: it kills itself, as if by kill -9 */
 };
 
 /*        verb            number  who answers it      arguments -> answer */
@@ -32,11 +33,13 @@ enum {
 	X(CALL_MEMBERS, 2, AT_HERE)     /* [view] -> sheet */                                      \
 	X(CALL_MEMBERS_LOG, 3, AT_HERE) /* -> nothing; both views are logged */                    \
 	X(CALL_METRICS, 4, AT_HERE)     /* -> text */                                              \
-	X(CALL_STOP, 5, AT_HERE)        /* -> nothing; the node ends in order */                   \
+	X(CALL_STOP, 5, AT_HERE)        /* [hand over] -> nothing; the node ends in order */       \
 	X(CALL_DISCOVERY, 6, AT_HERE)   /* -> sheet */                                             \
 	X(CALL_CONFIRM_LOSS, 7,                                                                    \
 	  AT_HERE) /* [acts, facts, [node…]] -> [facts, text]: what would be done, or was */     \
 	X(CALL_RETIRE, 9, AT_HERE) /* the same; one generation's or store's id */                  \
+	X(CALL_ABORT, 8, AT_HERE)  /* no answer: the node ends at once */                          \
+	X(CALL_LEAVE, 10, AT_HERE) /* -> nothing; it gives up role and vote, and ends */           \
 	X(CALL_DIRECTOR, 20,                                                                       \
 	  AT_SCHEDULER) /* -> sheet: the store's state as this scheduler sees it */                \
 	X(CALL_WORKERS, 21, AT_DIRECTOR) /* -> sheet */                                            \
@@ -46,6 +49,9 @@ enum {
 	X(CALL_JOB_WAIT, 25,                                                                       \
 	  AT_DIRECTOR) /* [job prefix, seen, wait_ms] -> [job state…], held until it differs */  \
 	X(CALL_JOB_CANCEL, 26, AT_DIRECTOR) /* [job prefix] -> nothing */                          \
+	X(CALL_SWITCH_OVER, 27,                                                                    \
+	  AT_DIRECTOR) /* [to, wait, force, preferred] -> [name, name before, took_ms] */          \
+	X(CALL_AUDIT, 28, AT_DIRECTOR) /* [limit] -> sheet */                                      \
 	X(CALL_OUTPUT, 40,                                                                         \
 	  AT_NODE) /* [job, step, number, from_out, from_err, wait_ms] -> [eof, out, err] */
 

@@ -13,6 +13,7 @@
 static const char *const words_role[] = {"scheduler", "worker", NULL};
 static const char *const words_discovery[] = {"multicast", "static", "none", NULL};
 static const char *const words_store[] = {"embedded", NULL};
+static const char *const words_on_stop[] = {"hold", "hand-over", NULL};
 static const char *const words_in_process_worker[] = {"auto", "yes", "no", NULL};
 static const char *const words_log_level[] = {"error", "warn", "info", "debug", NULL};
 static const char *const words_log_format[] = {"text", "json", NULL};

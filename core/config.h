@@ -94,6 +94,14 @@ enum { PLAIN = 0, SAME = 1, RELOAD = 2, SECRET = 4 };
 	  "each voter on a machine of its own, always; no: two share one where there are too few")                          \
 	X(store,     NUMBER, replace_after_s,   "600",             1, 86400,            SAME,                              \
 	  "how long a voter is dead before another takes its place")                                                       \
+	X(store,     NUMBER, confirm_after_s,   "30",              0, 86400,            PLAIN,                             \
+	  "without a majority for so long: a person may confirm the loss")                                                 \
+	X(store,     CHOICE, on_stop,           "hold",            0, 0,                PLAIN,                             \
+	  "a director that is stopped: its role is kept for it (hold), or given on (hand-over)")                 \
+	X(store,     NUMBER, hold_timeout_s,    "900",             0, 31536000,         PLAIN,                             \
+	  "how long the role of a stopped director is kept for it; 0: for ever")                                           \
+	X(store,     FLAG,   preferred,         "no",              0, 1,                PLAIN,                             \
+	  "take the role over after a fail-over, by a clean switch-over")                                                  \
 	X(jobs,      NUMBER, lease_s,           "60",              2, 86400,            SAME,                              \
 	  "how long a cut-off worker goes on with what could be restarted")                                                \
 	X(jobs,      NUMBER, kill_after_s,      "10",              0, 3600,             SAME,                              \
@@ -114,6 +122,7 @@ enum { PLAIN = 0, SAME = 1, RELOAD = 2, SECRET = 4 };
 
 enum config_discovery { DISCOVER_MULTICAST = 1, DISCOVER_STATIC = 2, DISCOVER_NONE = 4 };
 enum config_store { CONFIG_STORE_EMBEDDED };
+enum config_on_stop { ON_STOP_HOLD, ON_STOP_HAND_OVER };
 enum config_in_process { IN_PROCESS_AUTO, IN_PROCESS_YES, IN_PROCESS_NO };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 

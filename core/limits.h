@@ -174,6 +174,9 @@
 #define JOBS_SHEET_MAX 1000u /* rows of one listing: bounded by a frame */
 #define DIRECTS_TURN                                                                               \
 	128u /* workers told in one turn that we direct, 1 ms: their answers come between the turns */
+#define AUDIT_MAX         1000u /* rows of the audit: what a person moved is rare; the oldest goes */
+#define AUDIT_WHAT_MAX    32u
+#define AUDIT_TEXT_MAX    256u
 #define DIRECTOR_RETRY_MS 1000u /* pause after the store refused a batch */
 
 #endif

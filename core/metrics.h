@@ -49,6 +49,16 @@
 	  "Members alive, by view")                                                                \
 	X(METRIC_MEMBERS_ALL, GAUGE, "members", "view=\"all\"", "")                                \
 	X(METRIC_DIRECTOR, GAUGE, "director", "", "1 on the node that directs now")                \
+	X(METRIC_STATE_EMPTY, GAUGE, "director_state", "state=\"empty\"", "State of the directorship as this scheduler sees it: 1 for the one it is in") \
+	X(METRIC_STATE_COUPLED, GAUGE, "director_state", "state=\"coupled\"", "") \
+	X(METRIC_STATE_UNCOUPLED, GAUGE, "director_state", "state=\"uncoupled\"", "") \
+	X(METRIC_STATE_SWITCHED_OVER, GAUGE, "director_state", "state=\"switched-over\"", "") \
+	X(METRIC_STATE_FAILED_OVER, GAUGE, "director_state", "state=\"failed-over\"", "") \
+	X(METRIC_STATE_HELD, GAUGE, "director_state", "state=\"held\"", "") \
+	X(METRIC_STATE_NO_DIRECTOR, GAUGE, "director_state", "state=\"no-director\"", "") \
+	X(METRIC_STATE_NO_QUORUM, GAUGE, "director_state", "state=\"no-quorum\"", "") \
+	X(METRIC_STATE_LOSS_UNCONFIRMED, GAUGE, "director_state", "state=\"loss-unconfirmed\"", "") \
+	X(METRIC_STATE_FAULT, GAUGE, "director_state", "state=\"fault\"", "") \
 	X(METRIC_EPOCH_TERM, GAUGE, "epoch_term", "", "Term of the epoch this node knows")         \
 	X(METRIC_STORE_POSITION, GAUGE, "store_position", "", "Last batch applied here")           \
 	X(METRIC_ELECTIONS, COUNTER, "store_elections_total", "", "Elections begun here")          \

@@ -206,6 +206,14 @@ static struct tell keep_tell(struct outbox *o, const struct tell *from)
 	case TELL_FAULT:
 		tell.fault.why = keep(o, from->fault.why);
 		break;
+	case TELL_STANDBYS: {
+		size_t len = from->standbys.count * sizeof(*from->standbys.list);
+		struct standby *list = arena_take(o, len + 1);
+		if (len)
+			memcpy(list, from->standbys.list, len);
+		tell.standbys.list = list;
+		break;
+	}
 	case TELL_CANDIDATE:
 	case TELL_JOINED:
 	case TELL_LEAD:
@@ -213,6 +221,8 @@ static struct tell keep_tell(struct outbox *o, const struct tell *from)
 	case TELL_RESIGN:
 	case TELL_GIVE_UP:
 	case TELL_GIVEN_UP:
+	case TELL_STOP:
+	case TELL_STOPPED:
 		break;
 	}
 	return tell;

@@ -28,6 +28,9 @@ enum tell_kind {
 	TELL_FAULT, /* store -> everyone: disk full, corrupt or lost: stop directing */
 	TELL_GIVE_UP, /* node or director -> store: a node ends in order, or is to go: what becomes of its vote? */
 	TELL_GIVEN_UP, /* store -> node and director: the answer, at most GIVE_UP_MAX_MS later */
+	TELL_STANDBYS, /* the leader's store -> director: who could take over, at every change */
+	TELL_STOP, /* node -> director: this node is to end: keep the role for it, or hand it over */
+	TELL_STOPPED, /* director -> node: the role is where it shall be; go on */
 };
 
 /* What became of a vote that was to be given up. */
@@ -42,6 +45,14 @@ enum member_state {
 	MEMBER_SUSPECT,
 	MEMBER_DEAD,
 	MEMBER_LEFT,
+};
+
+/* A scheduler of the store's set, as its leader sees it. */
+struct standby {
+	struct id node;
+	bool votes;
+	bool heard;   /* lately */
+	bool current; /* has all that is committed, but for what is on its way */
 };
 
 struct tell {
@@ -68,6 +79,8 @@ struct tell {
 				store; /* which store: part of every fence; none while there is no store */
 			uint32_t
 				level; /* self: that all voters and schedulers know (sched/level.h); 0: not all said */
+			uint64_t
+				lost_us; /* when the leader before was last heard; 0: it was not lost */
 		} lead;
 		struct {
 			uint64_t token;     /* COMMIT, COMMITTED, FENCE, FENCED */
@@ -90,6 +103,14 @@ struct tell {
 			bool leaves;
 			enum gave_up gave; /* GIVEN_UP */
 		} give;
+		struct {
+			const struct standby *list; /* for the call */
+			uint32_t count;
+			bool quorum; /* without the leader, those heard are still a quorum */
+		} standbys;
+		struct {
+			bool hand_over; /* do not keep the role for this node */
+		} stop;
 	};
 };
 

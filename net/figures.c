@@ -29,6 +29,15 @@ static void of_store(struct node *n, struct metrics *m)
 	metrics_total(m, METRIC_STORE_REFUSED, f.refused);
 }
 
+/* The gauges stand in the order of the states. */
+_Static_assert(METRIC_STATE_FAULT - METRIC_STATE_EMPTY == ROLE_FAULT - ROLE_EMPTY, "one for each");
+
+static void of_role(const struct node *n, struct metrics *m)
+{
+	for (enum role_state s = ROLE_EMPTY; s < ROLE_STATES; s++)
+		metrics_set(m, (enum metric)(METRIC_STATE_EMPTY + s), n->life.role.state == s);
+}
+
 static void of_director(struct node *n, struct metrics *m)
 {
 	struct director_figures f = director_figures(n->director);
@@ -54,8 +63,10 @@ enum err figures_print(struct node *n, struct buffer *out)
 	metrics_set(m, METRIC_EPOCH_TERM, n->life.epoch.term);
 	of_links(n, m);
 	of_store(n, m);
-	if (n->director)
+	if (n->director) {
+		of_role(n, m);
 		of_director(n, m);
+	}
 	if (n->worker) {
 		metrics_set(m, METRIC_RUNNING, worker_running(n->worker));
 		metrics_set(m, METRIC_SLOTS, worker_slots(n->worker));

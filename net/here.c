@@ -62,11 +62,28 @@ static void answer_sheet(const struct event *e, struct sheet *s, struct outbox *
 	buffer_fini(&body);
 }
 
+/* Only a scheduler has the state. */
+static void status_of_role(const struct node *n, struct sheet *s)
+{
+	const struct role_watch *role = &n->life.role;
+	char text[ROLE_HELD_TEXT_MAX];
+
+	if (n->director)
+		sheet_text(s, role_state_name(role->state));
+	else
+		sheet_nil(s);
+	if (n->director && role->is_held)
+		sheet_text(s, role_held_text(&role->held, text));
+	else
+		sheet_nil(s);
+}
+
 static void status(struct node *n, const struct event *e, struct outbox *outbox)
 {
-	static const char *const names[] = {
-		"name",     "role",  "id",       "address",   "cluster", "members", "schedulers",
-		"director", "epoch", "+version", "+uptime_s", "+level",  NULL};
+	static const char *const names[] = {"name",      "role",    "id",         "address",
+					    "cluster",   "members", "schedulers", "director",
+					    "epoch",     "state",   "held",       "+version",
+					    "+uptime_s", "+level",  NULL};
 	struct sheet s;
 	struct peer director = director_of(n);
 	const struct facts *who = swim_facts(n->view[VIEW_ALL], director.id);
@@ -81,6 +98,7 @@ static void status(struct node *n, const struct event *e, struct outbox *outbox)
 	sheet_u64(&s, swim_count(n->view[VIEW_ALL], ROLE_SCHEDULER, 0));
 	sheet_text(&s, who ? who->name : "");
 	sheet_u64(&s, n->life.epoch.term);
+	status_of_role(n, &s);
 	sheet_text(&s, n->facts.version);
 	sheet_u64(&s, (n->now_us - n->life.began_us) / 1000000);
 	if (n->view[VIEW_SCHEDULERS])
@@ -123,7 +141,7 @@ static void director(struct node *n, const struct event *e, struct outbox *outbo
 	struct sheet s;
 
 	sheet_init(&s, store_sheet_names, FRAME_MAX);
-	store_sheet(n->store, n->now_us, &s);
+	store_sheet(n->store, &n->life.role, n->now_us, &s);
 	answer_sheet(e, &s, outbox);
 	sheet_fini(&s);
 }
@@ -172,6 +190,29 @@ static void confirmed(struct node *n, const struct event *e, struct outbox *outb
 	node_carry(n, OWNER_STORE);
 }
 
+/* The node ends; the caller hears that it was understood. */
+static void end(struct node *n, const struct event *e, const struct call *call,
+		struct outbox *outbox)
+{
+	bool leaves = call->verb == CALL_LEAVE, hand_over = false;
+	struct unpack u;
+
+	unpack_init(&u, call->arguments);
+	uint32_t count = unpack_array(&u, 0);
+	if (count > 0)
+		hand_over = unpack_bool(&u);
+	unpack_rest(&u, count - (count > 0));
+	if (call->arguments.len && unpack_err(&u)) {
+		api_answer(e, EXIT_USAGE, (struct bytes){0}, "the request could not be read",
+			   outbox);
+		return;
+	}
+	api_answer(e, EXIT_GOOD, (struct bytes){0}, NULL, outbox);
+	node_carry(n, OWNER_API);
+	life_end(n, hand_over, leaves, outbox);
+	node_carry(n, OWNER_NODE);
+}
+
 void here_answer(struct node *n, const struct event *e, const struct call *call,
 		 struct outbox *outbox)
 {
@@ -189,12 +230,16 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 		metrics(n, e, outbox);
 		break;
 	case CALL_STOP:
+	case CALL_LEAVE:
+	case CALL_ABORT:
 		/* Only this machine's own people end a node: a call passed on does not. */
-		if (e->frame.purpose == PURPOSE_LOCAL)
-			signalled(n, e, SIGNAL_STOP, outbox);
-		else
+		if (e->frame.purpose != PURPOSE_LOCAL)
 			api_answer(e, EXIT_DENIED, (struct bytes){0}, "only from that node itself",
 				   outbox);
+		else if (call->verb == CALL_ABORT)
+			outbox_exit(outbox, EXIT_ABORTED);
+		else
+			end(n, e, call, outbox);
 		break;
 	case CALL_DISCOVERY:
 		discovery(n, e, outbox);
@@ -212,6 +257,8 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 	case CALL_JOB:
 	case CALL_JOB_WAIT:
 	case CALL_JOB_CANCEL:
+	case CALL_SWITCH_OVER:
+	case CALL_AUDIT:
 	case CALL_OUTPUT:
 		never("routed elsewhere");
 		break;

@@ -65,6 +65,8 @@ static void effect_one(struct host *h, const struct effect *e)
 		notify_ready(e->log.text);
 		return;
 	case EFFECT_EXIT:
+		if (e->code == EXIT_ABORTED)
+			raise(SIGKILL); /* no word, no flush: what others see is a death */
 		h->done = true;
 		h->code = e->code;
 		return;

@@ -4,8 +4,13 @@
 #include "core/must.h"
 #include "gossip/swim.h"
 #include "net/node_parts.h"
+#include "sched/store.h"
 #include "sched/worker.h"
 
+/* How long the mark may take to be committed and leadership to be taken. */
+#define HANDING_MAX_US UINT64_C(5000000)
+/* The store answers within GIVE_UP_MAX_MS. */
+#define GIVING_UP_MAX_US (GIVE_UP_MAX_MS * UINT64_C(1000) + 1000000)
 /* How long the last words may take to be handed out. */
 #define LEAVING_MAX_US  UINT64_C(2000000)
 #define LEAVING_LOOK_US UINT64_C(20000)
@@ -113,17 +118,12 @@ static void count_workers(struct node *n, struct outbox *outbox)
 	node_carry(n, OWNER_WORKER);
 }
 
-static void leave(struct node *n, struct outbox *outbox)
+/* --- the end --- */
+
+static void to_leaving(struct node *n, struct outbox *outbox)
 {
-	if (n->life.state != LIFE_UP)
-		return;
 	n->life.state = LIFE_LEAVING;
 	n->life.end_us = n->now_us + LEAVING_MAX_US;
-	outbox_log(outbox, LOG_LEVEL_INFO, "stopping: role=%s", role_name(n->facts.roles));
-	if (n->life.directing) {
-		struct tell resign = {.kind = TELL_RESIGN};
-		outbox_tell(outbox, &resign);
-	}
 	node_carry(n, OWNER_NODE);
 	swim_leave(n->view[VIEW_ALL], n->now_us, outbox);
 	node_carry(n, OWNER_ALL);
@@ -133,20 +133,43 @@ static void leave(struct node *n, struct outbox *outbox)
 	}
 }
 
+/* One that only stops keeps its vote, unless its absence would end the quorum: the store knows. */
+static void to_giving_up(struct node *n, struct outbox *outbox)
+{
+	struct tell give = {.kind = TELL_GIVE_UP, .give.leaves = n->life.leaves};
+
+	n->life.state = LIFE_GIVING_UP;
+	n->life.end_us = n->now_us + GIVING_UP_MAX_US;
+	outbox_tell(outbox, &give);
+}
+
+void life_end(struct node *n, bool hand_over, bool leaves, struct outbox *outbox)
+{
+	struct tell stop = {.kind = TELL_STOP};
+
+	if (n->life.state != LIFE_UP)
+		return;
+	n->life.state = LIFE_HANDING;
+	n->life.end_us = n->now_us + HANDING_MAX_US;
+	n->life.deadline_us = n->now_us + LEAVING_LOOK_US;
+	n->life.leaves = leaves;
+	outbox_log(outbox, LOG_LEVEL_INFO, "%s: role=%s", leaves ? "leaving" : "stopping",
+		   role_name(n->facts.roles));
+	stop.stop.hand_over = hand_over || leaves || n->config->on_stop == ON_STOP_HAND_OVER;
+	if (n->director)
+		outbox_tell(outbox, &stop);
+	else
+		to_giving_up(n, outbox);
+}
+
 static bool all_said(const struct node *n)
 {
-	return !n->life.directing && swim_left(n->view[VIEW_ALL]) &&
+	return swim_left(n->view[VIEW_ALL]) &&
 	       (!n->view[VIEW_SCHEDULERS] || swim_left(n->view[VIEW_SCHEDULERS]));
 }
 
-static void maybe_over(struct node *n, struct outbox *outbox)
+static void over(struct node *n, struct outbox *outbox)
 {
-	if (n->life.state != LIFE_LEAVING)
-		return;
-	if (!all_said(n) && n->now_us < n->life.end_us) {
-		n->life.deadline_us = n->now_us + LEAVING_LOOK_US;
-		return;
-	}
 	n->life.state = LIFE_OVER;
 	n->life.deadline_us = UINT64_MAX;
 	outbox_log(outbox, LOG_LEVEL_INFO, "stopped: after_s=%llu",
@@ -154,11 +177,42 @@ static void maybe_over(struct node *n, struct outbox *outbox)
 	outbox_exit(outbox, EXIT_GOOD);
 }
 
+/* What is waited for, and not longer than its time. */
+static void end_on(struct node *n, struct outbox *outbox)
+{
+	bool late = n->now_us >= n->life.end_us;
+
+	if (n->life.state == LIFE_HANDING && late) {
+		outbox_log(outbox, LOG_LEVEL_WARN,
+			   "role could not be kept or handed over in time: another director will "
+			   "be elected");
+		to_giving_up(n, outbox);
+	} else if (n->life.state == LIFE_GIVING_UP && late) {
+		to_leaving(n, outbox);
+	} else if (n->life.state == LIFE_LEAVING && (late || all_said(n))) {
+		over(n, outbox);
+		return;
+	}
+	if (n->life.state >= LIFE_HANDING && n->life.state <= LIFE_LEAVING)
+		n->life.deadline_us = n->now_us + LEAVING_LOOK_US;
+}
+
+static void given_up(struct node *n, const struct event *e, struct outbox *outbox)
+{
+	bool own = id_is_none(e->tell.give.node) || id_same(e->tell.give.node, n->identity->id);
+
+	if (n->life.state != LIFE_GIVING_UP || !own)
+		return;
+	if (e->tell.give.gave == GAVE_VOTE)
+		outbox_log(outbox, LOG_LEVEL_INFO, "vote given up: the others decide without it");
+	to_leaving(n, outbox);
+}
+
 static void obey(struct node *n, const struct event *e, struct outbox *outbox)
 {
 	switch (e->signal) {
 	case SIGNAL_STOP:
-		leave(n, outbox);
+		life_end(n, false, false, outbox);
 		break;
 	case SIGNAL_RELOAD:
 		outbox_log(outbox, LOG_LEVEL_WARN,
@@ -189,6 +243,32 @@ void life_step(struct node *n, const struct event *e, struct outbox *outbox)
 			led(n, e, outbox);
 		else if (e->tell.kind == TELL_MEMBER && e->tell.member.view == VIEW_ALL)
 			count_workers(n, outbox);
+		else if (e->tell.kind == TELL_STOPPED && n->life.state == LIFE_HANDING)
+			to_giving_up(n, outbox);
+		else if (e->tell.kind == TELL_GIVEN_UP)
+			given_up(n, e, outbox);
 	}
-	maybe_over(n, outbox);
+	end_on(n, outbox);
+}
+
+void life_turn(struct node *n, struct outbox *outbox)
+{
+	struct role_seen seen = {.now_us = n->now_us};
+
+	if (!n->director)
+		return;
+	seen.store = store_state(n->store);
+	seen.epoch = n->life.epoch;
+	seen.director = n->life.leader;
+	seen.position = store_figures(n->store).applied;
+	seen.map = store_map(n->store);
+	seen.why = store_why(n->store);
+	role_turn(&n->life.role, &seen, outbox);
+}
+
+uint64_t life_deadline_us(const struct node *n)
+{
+	uint64_t role_us = n->director ? role_deadline_us(&n->life.role) : UINT64_MAX;
+
+	return role_us < n->life.deadline_us ? role_us : n->life.deadline_us;
 }

@@ -347,6 +347,13 @@ static void route_tell(struct node *n, const struct event *e)
 		step(n, OWNER_DIRECTOR, e);
 		step(n, OWNER_NODE, e);
 		break;
+	case TELL_STANDBYS:
+	case TELL_STOP:
+		step(n, OWNER_DIRECTOR, e);
+		break;
+	case TELL_STOPPED:
+		step(n, OWNER_NODE, e);
+		break;
 	}
 }
 
@@ -428,7 +435,7 @@ static uint64_t core_deadline_us(const struct node *n, enum owner owner)
 	case OWNER_API:
 		return api_deadline_us(n->api);
 	case OWNER_NODE:
-		return n->life.deadline_us;
+		return life_deadline_us(n);
 	case OWNERS:
 		break;
 	}
@@ -574,6 +581,9 @@ void node_turn(struct node *n, uint64_t now_us, uint64_t wall_us, struct outbox 
 		}
 		store_turn(n->store, now_us, wall_us, n->tray);
 		node_carry(n, OWNER_STORE);
+		settle(n);
+		life_turn(n, n->tray);
+		node_carry(n, OWNER_NODE);
 		settle(n);
 	}
 	n->out = NULL;

@@ -173,14 +173,18 @@ static void open_director(struct node *n, const struct node_start *start)
 	const struct config *c = start->config;
 	struct director_config config = {
 		.self = start->identity->id,
+		.boot = n->facts.boot,
 		.seed = seed_of(start, 5),
 		.level = start->level,
 		.lease_ms = c->lease_s * 1000,
 		.kill_after_ms = c->kill_after_s * 1000,
 		.max_output = c->max_output,
+		.hold_timeout_s = c->hold_timeout_s,
+		.preferred = c->preferred,
 	};
 
 	config_fingerprint(c, config.fingerprint);
+	role_init(&n->life.role, c->confirm_after_s * 1000, start->now_us);
 	n->director = director_open(&config, store_map(n->store));
 }
 

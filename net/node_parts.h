@@ -10,6 +10,7 @@
 #include "net/node.h"
 #include "net/seal.h"
 #include "net/strangers.h"
+#include "sched/role.h"
 
 /* Whose step it is; and, in the highest byte of a token in flight, whose answer. */
 enum owner {
@@ -24,14 +25,23 @@ enum owner {
 	OWNERS,
 };
 
-/*              life_step (first event)     disk says the boot is synced        SIGNAL_STOP, CALL_STOP         both leaves handed out,
- *   LIFE_NEW ---------------> LIFE_BOOTING ---------------> LIFE_UP ---------------> LIFE_LEAVING -------> LIFE_OVER     or 2 s
+/*              life_step (first event)     disk says the boot is synced
+ *   LIFE_NEW ---------------> LIFE_BOOTING ---------------> LIFE_UP
+ *        SIGNAL_STOP, CALL_STOP, CALL_LEAVE                    |
+ *                  +-------------------------------------------+
+ *                  v            TELL_STOPPED, or 5 s               TELL_GIVEN_UP, or 6 s
+ *            LIFE_HANDING (the role) ---------> LIFE_GIVING_UP (the vote) ---------> LIFE_LEAVING
+ *                                                          both leaves handed out, or 2 s |
+ *                                                                    LIFE_OVER <----------+
  *
- * Before LIFE_UP nothing is sent and nothing heard: a boot number that could come twice would let old packets in. */
+ * Before LIFE_UP nothing is sent and nothing heard: a boot number that could come twice would let old packets in. While
+ * role and vote are on their way everything else goes on. */
 enum life_state {
 	LIFE_NEW,
 	LIFE_BOOTING,
 	LIFE_UP,
+	LIFE_HANDING,
+	LIFE_GIVING_UP,
 	LIFE_LEAVING,
 	LIFE_OVER,
 };
@@ -40,13 +50,15 @@ struct life {
 	enum life_state state;
 	uint64_t deadline_us;
 	uint64_t began_us;
-	uint64_t end_us; /* LEAVING: no later than this */
+	uint64_t end_us; /* HANDING and later: of that state, no later than this */
+	bool leaves;     /* for good: the vote goes, too */
 	bool joined;
 	/* Who leads, as the store last said. */
 	struct epoch epoch;
 	struct id leader;
-	bool directing;     /* we lead, and serve */
-	uint32_t dedicated; /* living members that are workers and nothing else */
+	bool directing;         /* we lead, and serve */
+	uint32_t dedicated;     /* living members that are workers and nothing else */
+	struct role_watch role; /* schedulers only */
 };
 
 struct queued {
@@ -103,6 +115,11 @@ void node_delivered(void *self, const struct event *e);
 
 /* life.c */
 void life_step(struct node *n, const struct event *e, struct outbox *outbox);
+/* The node ends in order; `hand_over`: its role is not kept for it; `leaves`: it does not come back. */
+void life_end(struct node *n, bool hand_over, bool leaves, struct outbox *outbox);
+/* After the store's turn: what state the directorship is in. */
+void life_turn(struct node *n, struct outbox *outbox);
+uint64_t life_deadline_us(const struct node *n);
 
 /* here.c: where a call is answered, and the answers this node can give alone */
 enum api_where here_route(struct node *n, const struct event *e, const struct call *call,

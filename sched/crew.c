@@ -130,6 +130,7 @@ void hand_member(struct hand *h, enum member_state state, const struct facts *fa
 	must(id_same(h->id, facts->id));
 	h->member = state;
 	h->has_facts = true;
+	h->life = facts->boot;
 	h->is_worker = (facts->roles & ROLE_WORKER) != 0;
 	h->is_scheduler = (facts->roles & ROLE_SCHEDULER) != 0;
 	h->addr = facts->addr;

@@ -43,6 +43,7 @@ struct hand {
 	struct addr addr;
 	uint8_t fingerprint[16];
 	bool has_facts;
+	uint64_t life; /* the node's boot, as its facts say */
 	/* from the state */
 	bool registered;
 	uint8_t machine_boot[16];

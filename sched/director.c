@@ -48,6 +48,7 @@ void director_stop(struct director *d, const char *why, struct outbox *o)
 		flight_free(flight);
 	}
 	call_stop(d, o);
+	role_stop(d, o);
 	for (uint32_t i = 0; i < d->crew.count; i++)
 		hand_detach(d->crew.hand[i]);
 	d->serving = false;
@@ -74,6 +75,7 @@ static void begin(struct director *d, const struct tell *t, struct outbox *o)
 	for (struct entry *e = d->ledger.active.oldest; e; e = e->newer)
 		e->heard = false;
 	d->due_us = d->now_us;
+	role_begin(d, o);
 	outbox_log(o, LOG_LEVEL_INFO, "director began to act: epoch=%llu jobs=%u queued=%u",
 		   (unsigned long long)d->fence.epoch.term, d->ledger.active.count,
 		   d->ledger.queue.count);
@@ -88,6 +90,7 @@ static void told_lead(struct director *d, const struct tell *t, struct outbox *o
 	if (d->serving && acts && epoch_cmp(d->fence.epoch, t->lead.epoch) == 0)
 		return;
 	director_stop(d, acts ? "a new epoch" : "another leads, or none", o);
+	role_led(d, t, o);
 	if (acts)
 		begin(d, t, o);
 }
@@ -130,6 +133,13 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 	case TELL_RESIGN:
 	case TELL_GIVE_UP:
 	case TELL_GIVEN_UP:
+	case TELL_STOPPED:
+		break;
+	case TELL_STANDBYS:
+		role_told_standbys(d, t);
+		break;
+	case TELL_STOP:
+		role_told_stop(d, t, o);
 		break;
 	}
 }
@@ -215,7 +225,8 @@ static void assign_all(struct director *d)
 	struct flight *flight = NULL;
 	struct hand *h;
 
-	while ((first = queue_first(&d->ledger.queue)) && (h = place_pick(&d->crew, d->turn)) &&
+	while (role_assigns(d) && (first = queue_first(&d->ledger.queue)) &&
+	       (h = place_pick(&d->crew, d->turn)) &&
 	       d->flights.bytes < FLIGHTS_MAX * FLIGHT_BYTES) {
 		struct entry *e = (struct entry *)first;
 		struct job job;
@@ -267,8 +278,10 @@ static void send_all(struct director *d, struct outbox *o)
 void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct outbox *o)
 {
 	now(d, now_us, wall_us);
-	if (!d->serving)
+	if (!d->serving) {
+		role_work(d, o);
 		return;
+	}
 	if (d->now_us >= d->due_us)
 		work_due(d, o);
 	call_waiters_due(d, o);
@@ -276,11 +289,12 @@ void director_turn(struct director *d, uint64_t now_us, uint64_t wall_us, struct
 		work_rested(d);
 	if (d->directs)
 		work_direct_on(d, o);
+	role_work(d, o);
 	if (d->retry_us && d->now_us >= d->retry_us) {
 		d->retry_us = 0;
 		work_direct_all(d, o);
 	}
-	if (!d->retry_us && d->flights.sent < FLIGHTS_MAX) {
+	if (!d->retry_us && d->flights.sent < FLIGHTS_MAX && role_commits(d)) {
 		keep_turn(d);
 		state_raise(d);
 		assign_all(d);
@@ -296,9 +310,11 @@ uint64_t director_deadline_us(const struct director *d)
 	uint64_t at = d->due_us < d->waiters.due_us ? d->due_us : d->waiters.due_us;
 
 	if (!d->serving)
-		return UINT64_MAX;
+		return role_due_us(d);
 	if (d->directs)
 		return d->now_us;
+	if (role_due_us(d) < at)
+		at = role_due_us(d);
 	if (d->retry_us && d->retry_us < at)
 		at = d->retry_us;
 	return d->rest_us && d->rest_us < at ? d->rest_us : at;

@@ -4,9 +4,9 @@
  * that are applied, so that it can take over at once. All that must survive stands in the store's map; who is connected
  * lives in memory and is learnt anew.
  *
- * Words in: TELL LEAD, COMMITTED, FENCED, APPLIED, RESTORED, MEMBER, FAULT; LINK; FRAME of workers (ATTACH, REPORT,
- * LEASE_ASK) and CALL (WORKERS, SUBMIT, JOBS, JOB, JOB_WAIT, JOB_CANCEL). Words out: TELL COMMIT and FENCE; frames
- * DIRECT, ATTACHED, ORDER, REPORTED, LEASE, END, ANSWER.
+ * Words in: TELL LEAD, COMMITTED, FENCED, APPLIED, RESTORED, MEMBER, FAULT, STANDBYS, STOP; LINK; FRAME of workers
+ * (ATTACH, REPORT, LEASE_ASK) and CALL (WORKERS, SUBMIT, JOBS, JOB, JOB_WAIT, JOB_CANCEL, SWITCH_OVER, AUDIT). Words
+ * out: TELL COMMIT, FENCE, RESIGN and STOPPED; frames DIRECT, ATTACHED, ORDER, REPORTED, LEASE, END, ANSWER.
  *
  * Invariants:
  *  1. A submit is answered with an id only when its commit is durable; one key gives one job.
@@ -18,7 +18,8 @@
  *  6. A worker never holds more attempts than the slots it offered.
  *  7. A state of a level that is not known here is not acted upon: the node stops.
  *  8. When we serve no longer, nothing is sent that would be an act; what was in flight is forgotten and not answered
- *     as done. */
+ *     as done.
+ *  9. Between the commit of the mark `held` for another and its end nothing new is assigned. */
 #ifndef SCHED_DIRECTOR_H
 #define SCHED_DIRECTOR_H
 
@@ -34,6 +35,7 @@ struct director;
 /* A zero stands for the default. */
 struct director_config {
 	struct id self;
+	uint64_t boot; /* this start's; a later one is higher */
 	uint64_t seed;
 	uint32_t lease_ms;      /* 60,000 */
 	uint32_t kill_after_ms; /* 10,000, at most half a lease */
@@ -43,6 +45,9 @@ struct director_config {
 		state_max; /* bytes of the map beyond which submits are refused: 9/10 of STATE_MAX */
 	uint32_t history_max;    /* ended jobs kept: HISTORY_MAX */
 	uint64_t history_keep_s; /* and how long: HISTORY_KEEP_S */
+	uint64_t
+		hold_timeout_s; /* how long the role is kept for one that was stopped; 0: for ever */
+	bool preferred;         /* others' preferences do not count while we direct */
 	uint8_t fingerprint[16]; /* of ourselves; zero: workers' are not compared */
 	uint32_t level;          /* known by this program: LEVEL_NOW */
 };

@@ -351,7 +351,7 @@ void call_fenced(struct director *d, uint64_t token, enum err err, struct outbox
 void call_news(struct director *d, const struct entry *e, const struct reply *to, struct outbox *o)
 {
 	struct job_news n = {.job = e->id, .unknown = entry_is_unknown(e)};
-	char place[PLACE_WHY_MAX];
+	char text[WHY_MAX];
 	struct job job;
 	enum err err;
 
@@ -369,10 +369,11 @@ void call_news(struct director *d, const struct entry *e, const struct reply *to
 	n.err_size = job.err_size;
 	n.out_tail = job.out_tail;
 	n.err_tail = job.err_tail;
-	n.seen = job_seen(job.state, job.number, n.unknown);
+	n.seen = director_seen(d, e, &job);
 	memcpy(n.why, job.why, sizeof(n.why));
 	if (job.state == JOB_QUEUED && !n.why[0])
-		snprintf(n.why, sizeof(n.why), "%.127s", place_why(&d->crew, place));
+		snprintf(n.why, sizeof(n.why), "%.127s", role_why(d, text));
+	n.held = job.state == JOB_QUEUED && !role_assigns(d);
 	buffer_clear(&d->body);
 	err = job_news_put(&n, &d->body);
 	must(err == OK);
@@ -398,7 +399,7 @@ static void wait(struct director *d, const struct call *c, const struct reply *t
 		refuse(d, to, EXIT_OTHER, "the job is no longer known", o);
 		return;
 	}
-	seen = job_seen(job.state, job.number, entry_is_unknown(e));
+	seen = director_seen(d, e, &job);
 	if (ask.wait_ms == 0 || job_seen_differs(seen, ask.seen)) {
 		call_news(d, e, to, o);
 		return;
@@ -592,6 +593,12 @@ void call_step(struct director *d, const struct event *e, struct outbox *o)
 		break;
 	case CALL_WORKERS:
 		sheet_workers(d, &to, o);
+		break;
+	case CALL_SWITCH_OVER:
+		role_call(d, &c, &to, o);
+		break;
+	case CALL_AUDIT:
+		role_audit(d, &c, &to, o);
 		break;
 	default:
 		refuse(d, &to, EXIT_USAGE, "the director does not know this call", o);

@@ -5,7 +5,9 @@
  *   director_work.c   workers: attach, report, lease, loss
  *   director_call.c   clients: submit, wait, cancel
  *   director_sheet.c  clients: the tables
- *   director_keep.c   history and keys: what is deleted, and when */
+ *   director_keep.c   history and keys: what is deleted, and when
+ *   director_role.c   the role: how it came, how it goes, for whom it is held
+ *   director_switch.c clients: who moves the role, and the audit of it */
 #ifndef SCHED_DIRECTOR_PART_H
 #define SCHED_DIRECTOR_PART_H
 
@@ -18,6 +20,7 @@
 #include "sched/ledger.h"
 #include "sched/level.h"
 #include "sched/place.h"
+#include "sched/role_pack.h"
 #include "sched/waiter.h"
 
 /* A submit that no batch holds yet, or whose batch is in flight. */
@@ -43,6 +46,31 @@ struct doubt {
 	char name[ID_TEXT_LEN + 1];
 	struct reply reply;
 	uint64_t token; /* of the fence; 0: not begun */
+};
+
+/*              switch_over, our own worker runs        it runs nothing
+ *   MOVE_NONE --------------------------> MOVE_WAITS --------------------> MOVE_MARKS --> MOVE_HANDS
+ *     |  ^      switch_over, role_told_stop                                  ^   the mark is    |
+ *     +--|-------------------------------------------------------------------+   committed      |
+ *        +--- another leads (role_led), or nobody took it in time (role_work) ------------------+ */
+enum move_state {
+	MOVE_NONE,
+	MOVE_WAITS, /* nothing new for our own worker */
+	MOVE_MARKS, /* nothing new for anybody, from now on */
+	MOVE_HANDS, /* leadership is on its way; nothing is committed any more */
+};
+
+struct move {
+	enum move_state state;
+	bool stops;   /* the node is to end: it is told when the role is gone */
+	bool calls;   /* `reply` waits */
+	struct id to; /* none: whoever takes it */
+	struct held_row mark;
+	struct reply reply;
+	uint32_t uid;
+	uint64_t began_us;
+	uint64_t until_us;
+	uint64_t again_us; /* when leadership is offered once more */
 };
 
 struct director {
@@ -78,6 +106,23 @@ struct director {
 	struct id turn;
 	struct level level;
 	bool too_old; /* the state is newer than this program: nothing more is done */
+
+	/* the role */
+	struct role_row role; /* as applied */
+	struct held_row held;
+	bool has_role, is_held;
+	bool holding;  /* it is held for another: nothing new is assigned */
+	bool role_due; /* `next` is to be staged */
+	struct role_row next;
+	struct reply role_reply; /* for whom holding ended */
+	bool role_called;
+	struct move move;
+	struct standby standby[STORE_REPLICAS_MAX];
+	uint32_t standbys;
+	bool keeps_vote;  /* the others are a quorum without us */
+	struct id led_by; /* who led before us */
+	uint64_t lost_us; /* and was last heard then */
+	uint64_t hold_us; /* when to look again whether it can be given back */
 
 	/* timers */
 	uint64_t due_us;   /* no lease is over before */
@@ -120,6 +165,8 @@ MUST_USE enum err director_read(const struct director *d, const struct entry *e,
 struct flight *director_stage(struct director *d, struct entry *e, const struct job *job);
 /* The job's entry as the map has it now. */
 void director_reload(struct director *d, struct id id);
+/* One number for what a client sees of the job now. */
+uint64_t director_seen(const struct director *d, const struct entry *e, const struct job *job);
 /* Waiters of the job hear what changed. */
 void director_notify(struct director *d, const struct entry *e, struct outbox *o);
 
@@ -171,6 +218,47 @@ void sheet_jobs(struct director *d, const struct reply *to, struct bytes argumen
 		struct outbox *o);
 void sheet_job(struct director *d, const struct reply *to, struct entry *e, struct outbox *o);
 void sheet_workers(struct director *d, const struct reply *to, struct outbox *o);
+
+/* --- director_role.c --- */
+/* A row of the state changed; `value` is empty when it is gone. */
+void role_note(struct director *d, enum state_kind kind, struct bytes value);
+void role_load(struct director *d);
+void role_begin(struct director *d, struct outbox *o);
+/* We lead no longer; who does is said by role_led. */
+void role_stop(struct director *d, struct outbox *o);
+void role_led(struct director *d, const struct tell *t, struct outbox *o);
+void role_told_stop(struct director *d, const struct tell *t, struct outbox *o);
+void role_told_standbys(struct director *d, const struct tell *t);
+/* At the beginning of a turn, serving or not. */
+void role_work(struct director *d, struct outbox *o);
+uint64_t role_due_us(const struct director *d);
+/* New attempts may be decided. */
+bool role_assigns(const struct director *d);
+/* Batches may be sent. */
+bool role_commits(const struct director *d);
+/* Why a queued job waits. Into `out`, returned. */
+#define WHY_MAX 192u
+const char *role_why(const struct director *d, char out[WHY_MAX]);
+void role_committed(struct director *d, const struct promise *p, struct outbox *o);
+void role_broken(struct director *d, const struct promise *p);
+void role_link_down(struct director *d, uint64_t link);
+/* Its name, else its id; "" for none. Into `out`, returned. */
+const char *role_name(const struct director *d, struct id id, char out[NAME_MAX_LEN + 1]);
+const struct standby *role_standby(const struct director *d, struct id id); /* NULL: it is none */
+bool role_may_take(const struct standby *s);                                /* takes NULL */
+const struct standby *role_any_standby(const struct director *d); /* that may take it, or NULL */
+uint32_t role_own_attempts(const struct director *d);
+/* The mark for `meant` is staged, and nothing new is assigned from now on. It ends after keep_us; 0: never. */
+#define ROLE_MARK_MAX_US UINT64_C(5000000) /* for another: handing over takes milliseconds */
+void role_begin_marks(struct director *d, struct id meant, uint64_t keep_us);
+/* It was held for another: it is ours now. */
+void role_end_holding(struct director *d, const char *why, bool asked, struct outbox *o);
+void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, struct id node,
+		    const char *what, const char *text);
+
+/* --- director_switch.c --- */
+void role_call(struct director *d, const struct call *c, const struct reply *to, struct outbox *o);
+void role_audit(struct director *d, const struct call *c, const struct reply *to, struct outbox *o);
 
 /* --- director_keep.c --- */
 void keep_turn(struct director *d);

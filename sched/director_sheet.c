@@ -87,12 +87,12 @@ static void sheet_code(struct sheet *s, const struct job *job)
 static void sheet_reason(const struct director *d, struct sheet *s, const struct entry *e,
 			 const struct job *job)
 {
-	char why[PLACE_WHY_MAX];
+	char why[WHY_MAX];
 
 	if (job->state == JOB_QUEUED && job->why[0])
-		sheet_format(s, "%s; %s", job->why, place_why(&d->crew, why));
+		sheet_format(s, "%s; %s", job->why, role_why(d, why));
 	else if (job->state == JOB_QUEUED)
-		sheet_text(s, place_why(&d->crew, why));
+		sheet_text(s, role_why(d, why));
 	else if (entry_is_unknown(e))
 		sheet_text(s,
 			   e->on_lost == ON_LOST_HOLD

@@ -52,6 +52,7 @@ void state_load(struct director *d, struct outbox *o)
 		note_worker(d, name, value);
 	if (kv_get(d->map, state_key_bytes(&turn), &value) == OK)
 		note_turn(d, value);
+	role_load(d);
 	ledger_load(&d->ledger, d->map, &bad);
 	raise_stamp(d, d->ledger.ended.newest ? d->ledger.ended.newest->ended_us : 0);
 	raise_stamp(d, d->ledger.active.newest ? d->ledger.active.newest->submitted_us : 0);
@@ -112,6 +113,12 @@ struct flight *director_stage(struct director *d, struct entry *e, const struct 
 	return flight;
 }
 
+uint64_t director_seen(const struct director *d, const struct entry *e, const struct job *job)
+{
+	return job_seen(job->state, job->number, entry_is_unknown(e),
+			job->state == JOB_QUEUED && !role_assigns(d));
+}
+
 void director_notify(struct director *d, const struct entry *e, struct outbox *o)
 {
 	struct waiter *waiter;
@@ -119,8 +126,7 @@ void director_notify(struct director *d, const struct entry *e, struct outbox *o
 
 	if (!waiters_has(&d->waiters, e->id) || director_read(d, e, &job) != OK)
 		return;
-	while ((waiter = waiters_take(&d->waiters, e->id,
-				      job_seen(job.state, job.number, entry_is_unknown(e))))) {
+	while ((waiter = waiters_take(&d->waiters, e->id, director_seen(d, e, &job)))) {
 		call_news(d, e, &waiter->reply, o);
 		free(waiter);
 	}
@@ -152,6 +158,10 @@ static void keep_promise(struct director *d, const struct promise *p, struct out
 		break;
 	case PROMISE_ATTACHED:
 		work_registered(d, p, o);
+		break;
+	case PROMISE_ROLE:
+	case PROMISE_MARK:
+		role_committed(d, p, o);
 		break;
 	}
 }
@@ -190,6 +200,10 @@ static void break_promise(struct director *d, const struct promise *p, struct ou
 		h = crew_find(&d->crew, p->about);
 		if (h)
 			hand_detach(h);
+		break;
+	case PROMISE_ROLE:
+	case PROMISE_MARK:
+		role_broken(d, p);
 		break;
 	case PROMISE_ORDER:
 	case PROMISE_END:
@@ -309,7 +323,9 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 		return;
 	raise_stamp(d, r.stamp_us);
 	while (!d->too_old && batch_next(&r, &key, &value, &drop) == OK) {
-		switch (state_key_kind(key, &name)) {
+		enum state_kind kind = state_key_kind(key, &name);
+
+		switch (kind) {
 		case STATE_JOB:
 			apply_job(d, name, value, drop, o);
 			break;
@@ -323,7 +339,12 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 		case STATE_LEVEL:
 			state_level(d, drop ? LEVEL_FIRST : level_get(value), o);
 			break;
+		case STATE_ROLE:
+		case STATE_HELD:
+			role_note(d, kind, drop ? (struct bytes){0} : value);
+			break;
 		case STATE_KEY:
+		case STATE_AUDIT:
 		case STATE_OTHER:
 			break;
 		}

@@ -539,8 +539,10 @@ void work_link(struct director *d, const struct event *e, struct outbox *o)
 	const struct peer *peer = &e->link.peer;
 	struct hand *h = crew_find(&d->crew, peer->id);
 
-	if (!e->link.up)
+	if (!e->link.up) {
 		waiters_unlink(&d->waiters, peer->link);
+		role_link_down(d, peer->link);
+	}
 	if (!h || e->link.purpose != PURPOSE_RPC)
 		return;
 	if (!e->link.up) {

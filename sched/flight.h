@@ -29,6 +29,8 @@ enum promise_kind {
 	PROMISE_END,       /* the job's worker ends it */
 	PROMISE_REPORTED,  /* the worker may forget the attempt */
 	PROMISE_ATTACHED,  /* the worker's registration stands */
+	PROMISE_ROLE,      /* our row stands: who asked for it is answered */
+	PROMISE_MARK,      /* leadership may go */
 };
 
 struct promise {

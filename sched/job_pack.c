@@ -12,7 +12,7 @@ enum {
 	RECORD_VERSION = 1,
 	RECORD_FIELDS = 21,
 	SUBMIT_FIELDS = 1 + TASK_FIELDS,
-	NEWS_FIELDS = 14,
+	NEWS_FIELDS = 15,
 	KEY_FIELDS = 3,
 	WORKER_FIELDS = 3,
 };
@@ -404,6 +404,7 @@ enum err job_news_put(const struct job_news *n, struct buffer *out)
 	pack_bin(&p, n->err_tail);
 	pack_bool(&p, n->unknown);
 	pack_u64(&p, n->seen);
+	pack_bool(&p, n->held);
 	return pack_err(&p);
 }
 
@@ -414,7 +415,7 @@ enum err job_news_get(struct bytes body, struct job_news *out)
 	uint32_t n;
 
 	unpack_init(&u, body);
-	n = unpack_array(&u, NEWS_FIELDS);
+	n = unpack_array(&u, NEWS_FIELDS - 1);
 	w.job = unpack_id(&u);
 	w.state = (enum job_state)get_below(&u, JOB_STATES);
 	w.worker = unpack_id(&u);
@@ -429,17 +430,19 @@ enum err job_news_get(struct bytes body, struct job_news *out)
 	w.err_tail = unpack_bin(&u, OUTPUT_TAIL_MAX);
 	w.unknown = unpack_bool(&u);
 	w.seen = unpack_u64(&u);
-	if (close_array(&u, n, NEWS_FIELDS) != OK)
+	w.held = n >= NEWS_FIELDS && unpack_bool(&u); /* the first version did not say it */
+	if (close_array(&u, n, n < NEWS_FIELDS ? n : NEWS_FIELDS) != OK)
 		return unpack_err(&u);
 	*out = w;
 	return OK;
 }
 
-/* state in the low byte, then the number of the attempt, the flag on top. */
-uint64_t job_seen(enum job_state state, uint32_t number, bool unknown)
+/* state in the low byte, then the number of the attempt, the flags on top. */
+uint64_t job_seen(enum job_state state, uint32_t number, bool unknown, bool held)
 {
 	must(state < JOB_STATES);
-	return (uint64_t)state | (uint64_t)number << 8 | (uint64_t)unknown << 40;
+	return (uint64_t)state | (uint64_t)number << 8 | (uint64_t)unknown << 40 |
+	       (uint64_t)held << 41;
 }
 
 bool job_seen_differs(uint64_t now, uint64_t seen)
@@ -525,7 +528,8 @@ enum err worker_record_get(struct bytes record, struct worker_record *out)
 
 static const char *const prefixes[] = {
 	[STATE_JOB] = "job/",  [STATE_WORKER] = "worker/", [STATE_KEY] = "key/",
-	[STATE_TURN] = "turn", [STATE_LEVEL] = "level",
+	[STATE_TURN] = "turn", [STATE_LEVEL] = "level",    [STATE_ROLE] = "role",
+	[STATE_HELD] = "held", [STATE_AUDIT] = "audit/",
 };
 
 static struct state_key make(enum state_kind kind, struct bytes name)
@@ -561,6 +565,21 @@ struct state_key state_key_turn(void)
 	return make(STATE_TURN, (struct bytes){0});
 }
 
+struct state_key state_key_role(void)
+{
+	return make(STATE_ROLE, (struct bytes){0});
+}
+
+struct state_key state_key_held(void)
+{
+	return make(STATE_HELD, (struct bytes){0});
+}
+
+struct state_key state_key_audit(const uint8_t stamp[8])
+{
+	return make(STATE_AUDIT, bytes_of(stamp, 8));
+}
+
 struct bytes state_key_bytes(const struct state_key *k)
 {
 	return bytes_of(k->at, k->len);
@@ -568,14 +587,16 @@ struct bytes state_key_bytes(const struct state_key *k)
 
 enum state_kind state_key_kind(struct bytes key, struct bytes *name)
 {
-	for (enum state_kind kind = STATE_JOB; kind <= STATE_LEVEL; kind++) {
+	for (enum state_kind kind = STATE_JOB; kind <= STATE_AUDIT; kind++) {
 		size_t len = strlen(prefixes[kind]);
-		bool named = kind < STATE_TURN;
+		bool named = prefixes[kind][len - 1] == '/';
 
 		if (key.len < len || memcmp(key.at, prefixes[kind], len) != 0)
 			continue;
 		*name = bytes_of(key.at + len, key.len - len);
 		if ((kind == STATE_JOB || kind == STATE_WORKER) && name->len != sizeof(struct id))
+			break;
+		if (kind == STATE_AUDIT && name->len != 8)
 			break;
 		if (named == (name->len > 0))
 			return kind;

@@ -1,6 +1,7 @@
 /* A job's bytes: its record in the state, and what the command line and the director say about it.
  *
- * Keys in the state: `job/` and the id's 16 bytes; `worker/` and the id's; `key/` and the idempotency key; `turn`; `level`.
+ * Keys in the state: `job/` and the id's 16 bytes; `worker/` and the id's; `key/` and the idempotency key; `turn`; `level`;
+ * `role` and `held` (sched/role_pack.h); `audit/` and a stamp (sched/audit.h).
  * An idempotency key that the command line makes holds its time, so that a repeat that comes too late to be known is
  * refused and never taken as new; keys of the user's own are kept longer, and can not be told from new ones after that. */
 #ifndef SCHED_JOB_PACK_H
@@ -77,6 +78,7 @@ struct job_news {
 	struct bytes err_tail;
 	bool unknown;  /* its worker can not be reached now */
 	uint64_t seen; /* what to ask with next */
+	bool held;     /* it waits because the role is held for a director that was stopped */
 };
 MUST_USE enum err wait_ask_put(const struct wait_ask *a, struct buffer *out);
 MUST_USE enum err wait_ask_get(struct bytes arguments, struct wait_ask *out);
@@ -84,7 +86,7 @@ MUST_USE enum err job_news_put(const struct job_news *n, struct buffer *out);
 MUST_USE enum err job_news_get(struct bytes body, struct job_news *out); /* borrows */
 
 /* One number for what a waiter has seen. */
-uint64_t job_seen(enum job_state state, uint32_t number, bool unknown);
+uint64_t job_seen(enum job_state state, uint32_t number, bool unknown, bool held);
 /* Whether that differs from what it saw: a bare state is compared as a state alone. */
 bool job_seen_differs(uint64_t now, uint64_t seen);
 
@@ -114,12 +116,25 @@ struct state_key {
 	uint8_t at[STATE_KEY_MAX];
 	size_t len;
 };
-enum state_kind { STATE_OTHER, STATE_JOB, STATE_WORKER, STATE_KEY, STATE_TURN, STATE_LEVEL };
+enum state_kind {
+	STATE_OTHER,
+	STATE_JOB,
+	STATE_WORKER,
+	STATE_KEY,
+	STATE_TURN,
+	STATE_LEVEL,
+	STATE_ROLE,  /* sched/role_pack.h */
+	STATE_HELD,  /* the same */
+	STATE_AUDIT, /* sched/audit.h */
+};
 
 struct state_key state_key_job(struct id job);
 struct state_key state_key_worker(struct id worker);
 struct state_key state_key_key(const char *key);
 struct state_key state_key_turn(void);
+struct state_key state_key_role(void);
+struct state_key state_key_held(void);
+struct state_key state_key_audit(const uint8_t stamp[8]);
 struct bytes state_key_bytes(const struct state_key *k);
 /* Which kind a key is of, and what stands behind its prefix. */
 enum state_kind state_key_kind(struct bytes key, struct bytes *name);

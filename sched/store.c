@@ -300,6 +300,9 @@ static void step_tell(struct store *s, const struct event *e, struct outbox *o)
 	case TELL_FENCED:
 	case TELL_FAULT:
 	case TELL_GIVEN_UP:
+	case TELL_STANDBYS:
+	case TELL_STOP:
+	case TELL_STOPPED:
 		break;
 	}
 }
@@ -387,6 +390,7 @@ void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbo
 	commits_apply(s, o);
 	commits_settle(s, o);
 	commits_tell_lead(s, o);
+	standby_turn(s, o);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)

@@ -92,13 +92,18 @@ enum store_state {
 	STORE_FAULT,     /* the disk */
 };
 enum store_state store_state(const struct store *s);
-const char *store_state_name(enum store_state state);
+/* Why leadership last ended or began, as this node saw it; lives until the next step. */
+const char *store_why(const struct store *s);
 /* For people: what the loss of which this store survives now. Into `out`, returned. */
 const char *store_survives(const struct store *s, char out[80]);
 
-/* One row for each member of the set, as this node sees it; the columns are store_sheet_names. */
+/* One row for each member of the set, as this node sees it; the columns are store_sheet_names, of which the first
+ * STORE_SHEET_LEAD are the same in every row. */
+#define STORE_SHEET_LEAD 11u
 extern const char *const store_sheet_names[];
-void store_sheet(const struct store *s, uint64_t now_us, struct sheet *sheet);
+struct role_watch;
+void store_sheet(const struct store *s, const struct role_watch *role, uint64_t now_us,
+		 struct sheet *sheet);
 
 /* Figures for the metrics. */
 struct store_figures {

@@ -304,6 +304,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	t.lead.serving = commits_serves(s);
 	t.lead.level = t.lead.serving ? birth_level(s) : 0;
 	t.lead.apart = s->wal.rival.number > 0;
+	t.lead.lost_us = s->old_lost_us;
 	if (s->lead_told && lead_same(&t, &s->lead))
 		return;
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {

@@ -179,6 +179,14 @@ struct store {
 	struct parting partings[STORE_REPLICAS_MAX];
 	uint32_t parting_count;
 
+	/* standbys, while we lead */
+	struct standby standbys[STORE_REPLICAS_MAX]; /* as last told */
+	uint32_t standby_count;
+	bool standby_quorum; /* without us */
+	bool standbys_told;
+	uint64_t mark_us;
+	uint64_t mark[2]; /* what was committed at mark_us, and the time before */
+
 	/* snapshots */
 	struct snapshot_head snapshot; /* the newest whole one; index 0: none */
 	uint64_t snapshot_size;
@@ -303,6 +311,11 @@ void ship_read(struct store *s, const struct event *e, struct outbox *o);
 void ship_synced(struct store *s, uint64_t token, struct outbox *o);
 uint64_t ship_deadline_us(const struct store *s);
 void ship_forget(struct store *s);
+
+/* standby.c: who could take over */
+void standby_turn(struct store *s, struct outbox *o);
+/* It has all that was committed a moment ago: what is on its way does not count. We lead. */
+bool standby_is_current(const struct store *s, const struct follower *f);
 
 void store_fail(struct store *s, enum err err, const char *why, struct outbox *o);
 

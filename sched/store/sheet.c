@@ -3,18 +3,13 @@
 #include <stdio.h>
 
 #include "core/must.h"
+#include "core/text.h"
+#include "sched/role.h"
 #include "sched/store/inside.h"
 
-const char *store_state_name(enum store_state state)
+const char *store_why(const struct store *s)
 {
-	static const char *const names[] = {
-		[STORE_EMPTY] = "empty",         [STORE_COUPLED] = "coupled",
-		[STORE_UNCOUPLED] = "uncoupled", [STORE_NO_DIRECTOR] = "no-director",
-		[STORE_NO_QUORUM] = "no-quorum", [STORE_FAULT] = "fault",
-	};
-
-	must(state <= STORE_FAULT);
-	return names[state];
+	return s->raft.why == NULL ? "start" : s->raft.why;
 }
 
 static const struct follower *seat_follower(const struct store *s, const struct seat *seat)
@@ -45,9 +40,10 @@ static bool has_standby(const struct store *s)
 		const struct seat *seat = &s->raft.voters.seat[i];
 		const struct follower *f = seat_follower(s, seat);
 
-		if (!seat->scheduler || !is_up(s, seat) || id_same(seat->node, s->raft.leader_node))
+		if (!seat->scheduler || !seat->votes || !is_up(s, seat) ||
+		    id_same(seat->node, s->raft.leader_node))
 			continue;
-		if (!raft_leads(&s->raft) || (f != NULL && f->match >= s->raft.commit))
+		if (!raft_leads(&s->raft) || (f != NULL && standby_is_current(s, f)))
 			return true;
 	}
 	return false;
@@ -94,11 +90,12 @@ const char *store_survives(const struct store *s, char out[80])
 }
 
 const char *const store_sheet_names[] = {
-	"STATE",    "DIRECTOR", "EPOCH",  "MEMBER", "NAME",      "ROLE",   "MATCH",
-	"HEARD_MS", "SURVIVES", "+STORE", "+VOTER", "+SINCE_MS", "+LEVEL", NULL,
+	"STATE",   "DIRECTOR", "DIRECTOR NAME", "EPOCH",    "SINCE",  "HOW",    "FROM",
+	"TOOK MS", "HELD",     "SURVIVES",      "STORE",    "MEMBER", "NAME",   "ROLE",
+	"VOTES",   "MATCH",    "BEHIND",        "HEARD_MS", "+VOTER", "+LEVEL", NULL,
 };
 
-static const char *role(const struct store *s, const struct seat *seat)
+static const char *role_of(const struct store *s, const struct seat *seat)
 {
 	if (id_same(seat->node, s->raft.leader_node))
 		return seat->scheduler ? "director" : "witness, leads";
@@ -107,16 +104,64 @@ static const char *role(const struct store *s, const struct seat *seat)
 	return seat->votes ? "standby" : "standby, learns";
 }
 
-static void put_common(const struct store *s, struct sheet *sheet)
+static void put_text(const char *text, struct sheet *sheet)
 {
-	struct epoch e = store_where(s).epoch;
-
-	sheet_text(sheet, store_state_name(store_state(s)));
-	if (s->lead_told && !id_is_none(s->lead.lead.who))
-		sheet_text(sheet, id_text(s->lead.lead.who).s);
+	if (text[0])
+		sheet_text(sheet, text);
 	else
 		sheet_nil(sheet);
+}
+
+/* How the role came to who has it, as the last director wrote. */
+static void put_history(const struct role_watch *role, struct sheet *sheet)
+{
+	const struct role_row *row = &role->row;
+
+	if (!role->has_row) {
+		for (int n = 0; n < 4; n++)
+			sheet_nil(sheet);
+		return;
+	}
+	sheet_text(sheet, text_time(row->since_us).s);
+	sheet_text(sheet, role_how_name(row->how));
+	put_text(row->from_name, sheet);
+	sheet_u64(sheet, row->took_ms);
+}
+
+static void put_common(const struct store *s, const struct role_watch *role, struct sheet *sheet)
+{
+	struct epoch e = store_where(s).epoch;
+	char held[ROLE_HELD_TEXT_MAX], survives[80];
+	const struct known *k;
+
+	sheet_text(sheet, role_state_name(role->state));
+	if (s->lead_told && !id_is_none(s->lead.lead.who)) {
+		k = roster_look(&s->roster, s->lead.lead.who);
+		sheet_text(sheet, id_text(s->lead.lead.who).s);
+		put_text(k == NULL ? "" : k->name, sheet);
+	} else {
+		sheet_nil(sheet);
+		sheet_nil(sheet);
+	}
 	sheet_format(sheet, "%" PRIu64 ".%" PRIu64, e.generation, e.term);
+	put_history(role, sheet);
+	put_text(role->is_held ? role_held_text(&role->held, held) : "", sheet);
+	sheet_text(sheet, store_survives(s, survives));
+	sheet_text(sheet, id_text(store_where(s).store).s);
+}
+
+/* How far it is known to have the log: our own, or, when we lead, what it acknowledged. */
+static bool match_of(const struct store *s, const struct seat *seat, uint64_t *match)
+{
+	const struct follower *f = seat_follower(s, seat);
+
+	if (id_same(seat->voter, s->wal.voter))
+		*match = s->raft.stored;
+	else if (raft_leads(&s->raft) && f != NULL)
+		*match = f->match;
+	else
+		return false;
+	return true;
 }
 
 static void put_seat(const struct store *s, const struct seat *seat, uint64_t now_us,
@@ -124,33 +169,35 @@ static void put_seat(const struct store *s, const struct seat *seat, uint64_t no
 {
 	const struct follower *f = seat_follower(s, seat);
 	const struct known *k = roster_look(&s->roster, seat->node);
-	bool self = id_same(seat->voter, s->wal.voter);
+	uint64_t match, commit = s->raft.commit;
 
 	sheet_text(sheet, id_text(seat->node).s);
 	sheet_text(sheet, k == NULL ? "" : k->name);
-	sheet_text(sheet, role(s, seat));
-	if (self)
-		sheet_u64(sheet, s->raft.stored);
-	else if (raft_leads(&s->raft) && f != NULL)
-		sheet_u64(sheet, f->match);
-	else
+	sheet_text(sheet, role_of(s, seat));
+	sheet_bool(sheet, seat->votes);
+	if (match_of(s, seat, &match)) {
+		sheet_u64(sheet, match);
+		sheet_u64(sheet, match < commit ? commit - match : 0);
+	} else {
 		sheet_nil(sheet);
-	if (self)
+		sheet_nil(sheet);
+	}
+	if (id_same(seat->voter, s->wal.voter))
 		sheet_u64(sheet, 0);
 	else if (raft_leads(&s->raft) && f != NULL && now_us >= f->heard_us)
 		sheet_u64(sheet, (now_us - f->heard_us) / 1000);
 	else
 		sheet_nil(sheet);
+	sheet_text(sheet, id_text(seat->voter).s);
 }
 
 /* What it announced, as far as we heard. */
 static void put_level(const struct store *s, uint32_t at, struct sheet *sheet)
 {
 	const struct seat *seat = &s->raft.voters.seat[at];
-	const struct known *k =
-		at < s->raft.voters.count ? roster_look(&s->roster, seat->node) : NULL;
+	const struct known *k = roster_look(&s->roster, seat->node);
 
-	if (at < s->raft.voters.count && id_same(seat->node, s->cfg.self))
+	if (id_same(seat->node, s->cfg.self))
 		sheet_u64(sheet, s->cfg.level);
 	else if (k != NULL && k->level != 0)
 		sheet_u64(sheet, k->level);
@@ -158,28 +205,17 @@ static void put_level(const struct store *s, uint32_t at, struct sheet *sheet)
 		sheet_nil(sheet);
 }
 
-void store_sheet(const struct store *s, uint64_t now_us, struct sheet *sheet)
+void store_sheet(const struct store *s, const struct role_watch *role, uint64_t now_us,
+		 struct sheet *sheet)
 {
-	char survives[80];
-	uint32_t rows = s->raft.voters.count == 0 ? 1 : s->raft.voters.count;
-
-	store_survives(s, survives);
-	for (uint32_t i = 0; i < rows; i++) {
-		put_common(s, sheet);
-		if (s->raft.voters.count == 0) {
-			for (int n = 0; n < 5; n++)
-				sheet_nil(sheet);
-		} else {
-			put_seat(s, &s->raft.voters.seat[i], now_us, sheet);
-		}
-		sheet_text(sheet, survives);
-		sheet_text(sheet, id_text(store_where(s).store).s);
-		if (s->raft.voters.count == 0)
+	if (s->raft.voters.count == 0) {
+		put_common(s, role, sheet);
+		for (int n = 0; n < 9; n++)
 			sheet_nil(sheet);
-		else
-			sheet_text(sheet, id_text(s->raft.voters.seat[i].voter).s);
-		sheet_u64(sheet,
-			  now_us >= s->raft.since_us ? (now_us - s->raft.since_us) / 1000 : 0);
+	}
+	for (uint32_t i = 0; i < s->raft.voters.count; i++) {
+		put_common(s, role, sheet);
+		put_seat(s, &s->raft.voters.seat[i], now_us, sheet);
 		put_level(s, i, sheet);
 	}
 }

@@ -84,6 +84,8 @@ struct world {
 	uint64_t request;
 	struct heard_answer answer[ANSWERS];
 	uint32_t commits, orders, reported, ends;
+	bool nobody_takes; /* leadership that is offered */
+	uint32_t offers, stopped;
 };
 
 static struct id world_id(uint8_t n)
@@ -103,8 +105,10 @@ static void world_collect(struct world *w, int from)
 
 		if (e->kind == EFFECT_POST)
 			body = e->post.body;
-		else if (e->kind == EFFECT_TELL)
+		else if (e->kind == EFFECT_TELL && e->tell.kind == TELL_COMMIT)
 			body = e->tell.batch.batch;
+		else if (e->kind == EFFECT_TELL)
+			body = (struct bytes){0};
 		else
 			continue;
 		*n = (struct note){.from = from, .effect = *e, .body = malloc(body.len + 1)};
@@ -113,7 +117,7 @@ static void world_collect(struct world *w, int from)
 			memcpy(n->body, body.at, body.len);
 		if (e->kind == EFFECT_POST)
 			n->effect.post.body = bytes_of(n->body, body.len);
-		else
+		else if (e->tell.kind == TELL_COMMIT)
 			n->effect.tell.batch.batch = bytes_of(n->body, body.len);
 		w->last++;
 		assert_true(w->last - w->first < NOTES);
@@ -365,6 +369,20 @@ static void world_hear(struct world *w, const struct effect *e)
 	snprintf(a->why, sizeof(a->why), "%.*s", (int)answer.why.len, (const char *)answer.why.at);
 }
 
+static void world_lead(struct world *w, int leader);
+
+/* Leadership goes to the other one, when it may. */
+static void world_offer(struct world *w, int from, struct id who)
+{
+	int other = from == 0 ? 1 : 0;
+
+	w->offers++;
+	if (w->nobody_takes || from != w->leader || !w->director[other])
+		return;
+	if (id_is_none(who) || id_same(who, world_id((uint8_t)(0xd0 + other))))
+		world_lead(w, other);
+}
+
 static void world_deliver(struct world *w, struct note *n)
 {
 	const struct effect *e = &n->effect;
@@ -380,6 +398,10 @@ static void world_deliver(struct world *w, struct note *n)
 				 .batch = {.token = e->tell.batch.token,
 					   .err = n->from == w->leader ? OK : ERR_FENCED}};
 		world_tell(w, n->from, &t);
+	} else if (e->kind == EFFECT_TELL && e->tell.kind == TELL_RESIGN) {
+		world_offer(w, n->from, e->tell.lead.who);
+	} else if (e->kind == EFFECT_TELL && e->tell.kind == TELL_STOPPED) {
+		w->stopped++;
 	} else if (e->kind == EFFECT_POST) {
 		bool found = false;
 
@@ -504,10 +526,12 @@ static void world_fail_over(struct world *w)
 static struct director *world_director(struct world *w, uint8_t n, uint32_t jobs_max)
 {
 	struct director_config config = {.self = world_id((uint8_t)(0xd0 + n)),
+					 .boot = 1,
 					 .seed = 7,
 					 .lease_ms = LEASE_MS,
 					 .jobs_max = jobs_max,
-					 .history_max = w->history_max};
+					 .history_max = w->history_max,
+					 .hold_timeout_s = 900};
 
 	return director_open(&config, w->kv);
 }
@@ -531,6 +555,7 @@ static struct world *world_open(uint32_t jobs_max)
 					     .slots = 2,
 					     .whole = true};
 	world_lead(w, 0);
+	w->commits = 0; /* but for the row that says who directs */
 	return w;
 }
 

@@ -223,12 +223,12 @@ static void the_news_come_over(void **state)
 
 static void what_was_seen_is_state_number_and_flag_or_a_state_alone(void **state)
 {
-	uint64_t now = job_seen(JOB_EXECUTING, 2, false);
+	uint64_t now = job_seen(JOB_EXECUTING, 2, false, false);
 
 	(void)state;
 	assert_false(job_seen_differs(now, now));
-	assert_true(job_seen_differs(now, job_seen(JOB_EXECUTING, 1, false)));
-	assert_true(job_seen_differs(now, job_seen(JOB_EXECUTING, 2, true)));
+	assert_true(job_seen_differs(now, job_seen(JOB_EXECUTING, 1, false, false)));
+	assert_true(job_seen_differs(now, job_seen(JOB_EXECUTING, 2, true, false)));
 	assert_false(job_seen_differs(now, JOB_EXECUTING));
 	assert_true(job_seen_differs(now, JOB_QUEUED));
 	assert_true(job_seen_differs(now, 0));

@@ -20,6 +20,7 @@ static struct world *world_of(uint32_t first, uint32_t second)
 		w->director[i] = director_open(&config, w->kv);
 	}
 	world_lead(w, 0);
+	w->commits = 0;
 	return w;
 }
 

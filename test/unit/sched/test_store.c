@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "sched/role.h"
 #include "test/proof/world.h"
 
 static void start_all(struct world *w)
@@ -453,13 +454,14 @@ static void one_that_was_away_for_long_gets_a_snapshot(void **state)
 static void the_sheet_has_a_row_for_each_member(void **state)
 {
 	struct world *w = settled(21, 3, 3);
+	struct role_watch role = {.state = ROLE_COUPLED};
 	struct sheet sheet;
 	struct buffer out;
 
 	(void)state;
 	sheet_init(&sheet, store_sheet_names, FRAME_MAX);
 	buffer_init(&out, FRAME_MAX);
-	store_sheet(w->node[0].store, w->now, &sheet);
+	store_sheet(w->node[0].store, &role, w->now, &sheet);
 	assert_int_equal(sheet_put(&sheet, &out), OK);
 	assert_int_equal(sheet.count, 3);
 	sheet_fini(&sheet);

@@ -37,7 +37,7 @@ static void one_job_has_no_more_than_its_share_and_all_no_more_than_theirs(void 
 
 static void only_who_saw_something_else_hears_the_news(void **state)
 {
-	uint64_t now = job_seen(JOB_EXECUTING, 1, false);
+	uint64_t now = job_seen(JOB_EXECUTING, 1, false, false);
 	struct waiter knows = waiter(1, now, 5), knew = waiter(1, JOB_QUEUED, 5),
 		      other = waiter(2, JOB_QUEUED, 5), *got;
 	struct waiters w;
