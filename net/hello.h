@@ -19,8 +19,9 @@ struct hello {
 	char cluster[CLUSTER_ID_MAX_LEN + 1];
 	uint8_t version_min;
 	uint8_t version_max;
-	struct id store;    /* none: has none yet */
-	struct epoch epoch; /* highest it knows */
+	struct id store; /* none: has none yet */
+	struct epoch
+		epoch; /* highest it knows; its generation as a mark (sched/store/generation.h) */
 	uint64_t boot;
 	uint8_t purpose; /* enum purpose, of the one that dialled; 0 in the answer */
 	uint8_t roles;   /* enum role, or-ed: claimed, until certificates bind them */

@@ -12,6 +12,7 @@
 #include "net/link.h"
 #include "net/node_parts.h"
 #include "sched/director.h"
+#include "sched/order.h"
 #include "sched/store.h"
 #include "sched/worker.h"
 
@@ -232,6 +233,23 @@ static void route_call(struct node *n, const struct event *e)
 	buffer_fini(&body);
 }
 
+/* A director's word to a worker names its epoch; who learns of a later generation by it asks for the record. */
+static void hear_director(struct node *n, const struct event *e)
+{
+	struct attached a;
+	struct direct d;
+	struct fence f;
+
+	if (e->frame.type == FRAME_DIRECT && direct_get(e->frame.body, &d) == OK)
+		f = d.fence;
+	else if (e->frame.type == FRAME_ATTACHED && attached_get(e->frame.body, &a) == OK)
+		f = a.fence;
+	else
+		return;
+	store_directed(n->store, &e->frame.peer, f.store, f.epoch.generation, n->tray);
+	node_carry(n, OWNER_STORE);
+}
+
 static void route_frame(struct node *n, const struct event *e)
 {
 	switch ((enum frame_type)e->frame.type) {
@@ -249,6 +267,9 @@ static void route_frame(struct node *n, const struct event *e)
 		break;
 	case FRAME_DIRECT:
 	case FRAME_ATTACHED:
+		hear_director(n, e);
+		step(n, OWNER_WORKER, e);
+		break;
 	case FRAME_ORDER:
 	case FRAME_REPORTED:
 	case FRAME_LEASE:
@@ -264,8 +285,21 @@ static void route_frame(struct node *n, const struct event *e)
 	}
 }
 
+/* Each end of a stream says in which generation it lives: the one that is behind is shown why. */
+static void compare_generations(struct node *n, const struct event *e)
+{
+	const struct hello *h = e->link.up ? links_hello(n->links, e->link.peer.link) : NULL;
+
+	if (h == NULL)
+		return;
+	struct store_where theirs = {.store = h->store, .mark = h->epoch.generation};
+	store_meet(n->store, &e->link.peer, &theirs, n->tray);
+	node_carry(n, OWNER_STORE);
+}
+
 static void route_link(struct node *n, const struct event *e)
 {
+	compare_generations(n, e);
 	switch (e->link.purpose) {
 	case PURPOSE_GOSSIP:
 		step(n, OWNER_SCHEDULERS, e);

@@ -109,6 +109,7 @@ static void give_hello(void *with, struct hello *out)
 
 	out->store = where.store;
 	out->epoch = where.epoch;
+	out->epoch.generation = where.mark;
 	out->boot = n->facts.boot;
 	out->roles = n->view[VIEW_SCHEDULERS] ? (uint8_t)(n->facts.roles | ROLE_SCHEDULER)
 					      : n->facts.roles;

@@ -80,6 +80,9 @@ struct store_where store_where(const struct store *s);
  * one's record. */
 void store_meet(struct store *s, const struct peer *peer, const struct store_where *theirs,
 		struct outbox *outbox);
+/* A director of this generation spoke to our worker: the same. */
+void store_directed(struct store *s, const struct peer *from, struct id store, uint64_t generation,
+		    struct outbox *outbox);
 /* Since when no majority is heard; 0: one is, or there is no store here. */
 uint64_t store_lost_us(const struct store *s);
 

@@ -77,6 +77,7 @@ struct lineage {
 	struct generation foreign; /* of another store of this cluster; number 0: none was met */
 	uint64_t known_token;      /* of its write; 0: none is under way */
 	uint64_t known_us;         /* when to write it again; 0: it is written */
+	bool rival_said;           /* a node without a store met two */
 	uint64_t show_us;          /* not before then are strangers shown ours again */
 	/* Where the survivors' logs end, by seat of the generation. */
 	bool reported[STORE_REPLICAS_MAX];

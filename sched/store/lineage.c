@@ -83,6 +83,19 @@ void store_meet(struct store *s, const struct peer *peer, const struct store_whe
 		show(s, peer, o);
 }
 
+void store_directed(struct store *s, const struct peer *from, struct id store, uint64_t generation,
+		    struct outbox *o)
+{
+	const struct generation *own = lineage_own(s);
+
+	if (s->fault != OK || store_is_moving(s) || id_same(from->id, s->cfg.self))
+		return;
+	if (generation > 1 && generation > own->number)
+		ask(s, from, o);
+	else if (generation < own->number && id_same(store, own->store))
+		show(s, from, o);
+}
+
 /* The same for a message of another generation: these come many at a time. */
 void lineage_mismatch(struct store *s, const struct peer *from, const struct message *m,
 		      struct outbox *o)
@@ -223,6 +236,13 @@ static void hear(struct store *s, const struct peer *from, const struct message 
 	case RELATION_APART:
 		if (wal_is_made(&s->wal))
 			meet_rival(s, from, &g, o);
+		else if (!s->lineage.rival_said)
+			outbox_log(
+				o, LOG_LEVEL_ERROR,
+				"two generations met: known=\"%s\" theirs=\"%s\" at=%s; this node "
+				"stays with the first",
+				generation_text(own).s, generation_text(&g).s, id_text(from->id).s);
+		s->lineage.rival_said = true;
 		break;
 	}
 }
