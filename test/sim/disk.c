@@ -48,6 +48,7 @@ struct files {
 	size_t count, room;
 	struct lane lane[LANES];
 	bool full;
+	uint64_t slow_us;
 };
 
 static const uint64_t file_limit = UINT64_C(1) << 30;
@@ -236,6 +237,11 @@ void files_drop(struct files *f, const char *name)
 	drop(f, name);
 }
 
+void disk_slow(struct host *h, uint64_t us)
+{
+	h->files->slow_us = us;
+}
+
 void disk_full(struct host *h, bool full)
 {
 	h->files->full = full;
@@ -299,12 +305,12 @@ static size_t lane_of(const char *name)
 }
 
 /* Durations: a write into the page cache, and what must reach the platter. */
-static uint64_t takes(struct sim *s, enum effect_kind kind)
+static uint64_t takes(struct sim *s, const struct files *f, enum effect_kind kind)
 {
 	if (kind == EFFECT_APPEND || kind == EFFECT_READ)
 		return 5;
 	uint64_t slow = rng_below(&s->rng, 200) == 0 ? 20000 : 0;
-	return rng_between(&s->rng, 60, 600) + slow;
+	return rng_between(&s->rng, 60, 600) + slow + f->slow_us;
 }
 
 static void next_in_lane(struct sim *s, struct host *h, size_t lane)
@@ -313,7 +319,7 @@ static void next_in_lane(struct sim *s, struct host *h, size_t lane)
 
 	if (l->count)
 		sim_later(
-			s, takes(s, l->op[0].kind),
+			s, takes(s, h->files, l->op[0].kind),
 			(struct happening){
 				.kind = HAPPEN_DISK, .host = h->index, .life = h->life, .a = lane});
 }

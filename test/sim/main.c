@@ -3,7 +3,8 @@
  * sim --script FILE…
  * sim --twins N         the birth of a store in bad weather, N times: never a second one
  * sim --grow N          N hosts started together: how long until all agree
- * sim --attach N        N workers attach again after a fail-over, and after a start of all schedulers */
+ * sim --attach N        N workers attach again after a fail-over, and after a start of all schedulers
+ * sim --daily HOURS     what every day brings: no alarm that is not due */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,15 @@ static int grow(const struct wish *w)
 	return !good;
 }
 
+static int days(const struct wish *w, uint64_t hours)
+{
+	int bad = 0;
+
+	for (uint64_t i = 0; i < w->seeds; i++)
+		bad |= daily(w->seed + i, hours, w->loud);
+	return bad;
+}
+
 static uint64_t number(const char *text)
 {
 	return text ? strtoull(text, NULL, 10) : 0;
@@ -168,7 +178,7 @@ int main(int argc, char **argv)
 {
 	struct wish w = {.seed = 1, .seeds = 1, .hosts = 7, .schedulers = 3, .seconds = 60};
 	bool growing = false;
-	uint64_t twins = 0;
+	uint64_t twins = 0, hours = 0;
 	uint32_t crowded = 0;
 
 	if (sodium_init() < 0)
@@ -197,6 +207,8 @@ int main(int argc, char **argv)
 			twins = number(next), i++;
 		else if (!strcmp(word, "--grow"))
 			growing = true, w.hosts = number(next), i++;
+		else if (!strcmp(word, "--daily"))
+			hours = number(next), i++;
 		else if (!strcmp(word, "--attach"))
 			crowded = (uint32_t)number(next), i++;
 		else if (!strcmp(word, "--script")) {
@@ -209,6 +221,8 @@ int main(int argc, char **argv)
 			return 64;
 		}
 	}
+	if (hours)
+		return days(&w, hours);
 	if (crowded)
 		return crowd(w.seed, crowded, w.loud);
 	if (twins)

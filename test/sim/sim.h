@@ -15,7 +15,8 @@
  *   chaos.c    faults by dice
  *   birth.c    faults while the store is born
  *   charge.c   steps that take time
- *   crowd.c    ten thousand workers */
+ *   crowd.c    ten thousand workers
+ *   daily.c    a day, and no alarm that was not due */
 #ifndef TEST_SIM_SIM_H
 #define TEST_SIM_SIM_H
 
@@ -43,6 +44,7 @@ struct load;
 struct household; /* a host's keeper and children */
 struct truth;
 struct charge;
+struct daily;
 
 /* What one observer knows of one member, over its life. */
 struct seen {
@@ -142,6 +144,8 @@ struct sim {
 	/* the wire */
 	uint32_t loss_permille;
 	uint32_t duplicate_permille;
+	uint32_t
+		stall_permille; /* pieces of a stream that are sent once more, after TCP's timeout */
 	uint64_t delay_min_us, delay_max_us;
 	uint32_t forge_permille; /* packets that come once more with a bit turned, or long after */
 	struct old_packet old[FORGED_KEPT];
@@ -153,6 +157,7 @@ struct sim {
 	size_t streams_free;
 
 	struct load *load;
+	struct daily *daily; /* NULL: nobody listens for alarms */
 	struct truth *truth;
 	struct reign *reign; /* [REIGNS], by term */
 
@@ -219,6 +224,7 @@ enum happening_kind {
 	HAPPEN_TURN,
 	HAPPEN_LOAD,
 	HAPPEN_CHAOS,
+	HAPPEN_DAILY,
 	HAPPEN_BIRTH,
 	HAPPEN_SCRIPT,
 };
@@ -269,6 +275,8 @@ void files_append(struct files *f, const char *name, struct bytes body);
 void files_put(struct files *f, const char *name, struct bytes body);
 void files_drop(struct files *f, const char *name);
 void disk_full(struct host *h, bool full);
+/* What must reach the platter takes so much longer. */
+void disk_slow(struct host *h, uint64_t us);
 
 /* A machine that wakes may run on for this instant, until its keeper has killed what outlived its lease. */
 #define THAW_US UINT64_C(20000) /* the instant between waking and the kill */
@@ -378,6 +386,12 @@ double charge_longest(const struct host *h);
 /* --- crowd.c --- */
 /* 0 when `workers` were attached again in good time after a fail-over, and after a start of all schedulers. */
 int crowd(uint64_t seed, uint32_t workers, bool loud);
+
+/* --- daily.c --- */
+/* 0 when nothing was said in those hours that was not due. */
+int daily(uint64_t seed, uint64_t hours, bool loud);
+void daily_happens(struct sim *s, const struct happening *what);
+void daily_logged(struct sim *s, struct host *h, const struct effect *e);
 
 /* --- script.c --- */
 int script_run(const char *path, bool loud);

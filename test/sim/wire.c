@@ -15,6 +15,7 @@
 #define LOOK_US     UINT64_C(50000) /* how often a stalled stream tries again */
 #define DIAL_US     UINT64_C(3000000)
 
+#define RESEND_US   UINT64_C(200000)
 #define STREAMS_MAX (1u << 17) /* at one time */
 
 enum { ENDS = 2 };
@@ -195,11 +196,22 @@ static void free_if_over(struct sim *s, struct stream *t)
 	s->stream_free[s->streams_free++] = (uint32_t)(t->number % s->stream_room);
 }
 
+/* TCP sends once more what was lost, and waits twice as long each time. */
+static uint64_t resent(struct sim *s)
+{
+	uint64_t us = 0;
+
+	for (uint64_t timeout = RESEND_US;
+	     s->stall_permille && rng_below(&s->rng, 1000) < s->stall_permille; timeout *= 2)
+		us += timeout;
+	return us;
+}
+
 /* What is to come at the end `side`: bytes, or (bytes NULL) the end of the stream. */
 static void due(struct sim *s, struct stream *t, int side, uint8_t *bytes, size_t len)
 {
 	struct side *from = &t->end[!side];
-	uint64_t at = s->now_us + (t->local ? 20 : delay(s));
+	uint64_t at = s->now_us + (t->local ? 20 : delay(s) + resent(s));
 
 	if (at < from->due_us)
 		at = from->due_us;

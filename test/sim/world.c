@@ -113,6 +113,8 @@ static void logged(struct sim *s, struct host *h, const struct effect *e)
 {
 	sim_hash(s, &s->now_us, sizeof(s->now_us));
 	sim_hash(s, e->log.text, strlen(e->log.text));
+	if (s->daily)
+		daily_logged(s, h, e);
 	if (e->log.level == LOG_LEVEL_DEBUG && !s->loud)
 		return;
 	FILE *to = s->trace ? s->trace : s->loud ? stdout : NULL;
@@ -412,6 +414,7 @@ void host_happens(struct sim *s, struct host *h, struct happening *what)
 		break;
 	case HAPPEN_LOAD:
 	case HAPPEN_CHAOS:
+	case HAPPEN_DAILY:
 	case HAPPEN_BIRTH:
 	case HAPPEN_SCRIPT:
 		never("no host's business");
@@ -425,6 +428,8 @@ static void happens(struct sim *s, struct happening *what)
 		load_happens(s, what);
 	} else if (what->kind == HAPPEN_CHAOS) {
 		chaos_happens(s, what);
+	} else if (what->kind == HAPPEN_DAILY) {
+		daily_happens(s, what);
 	} else if (what->kind == HAPPEN_BIRTH) {
 		birth_happens(s);
 	} else if (what->kind == HAPPEN_SCRIPT) {
