@@ -138,7 +138,8 @@
 #define JOBS_MAX        1000000u
 #define HISTORY_MAX     10000u
 #define WORKERS_MAX     10000u
-#define SLOTS_MAX       1024u /* of one worker */
+#define CREW_MAX        (WORKERS_MAX + STORE_MEMBERS_MAX) /* schedulers may have a worker of their own */
+#define SLOTS_MAX       1024u                             /* of one worker */
 #define ARGV_MAX        1024u
 #define OUTPUT_TAIL_MAX 4096u        /* of each stream, kept with the result */
 #define PIECE_MAX       (128u << 10) /* output bytes in one answer */

@@ -55,7 +55,7 @@ struct hand *crew_add(struct crew *r, struct id id)
 	must(!id_is_none(id));
 	if (at < r->count && id_same(r->hand[at]->id, id))
 		return r->hand[at];
-	if (r->count == WORKERS_MAX)
+	if (r->count == CREW_MAX)
 		return NULL;
 	if (r->count == r->room) {
 		r->room = r->room ? r->room * 2 : 16;

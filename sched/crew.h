@@ -80,7 +80,7 @@ struct crew {
 void crew_init(struct crew *r, const uint8_t fingerprint[16]);
 void crew_fini(struct crew *r);
 struct hand *crew_find(const struct crew *r, struct id id);
-/* Finds or makes; NULL when there are WORKERS_MAX already. */
+/* Finds or makes; NULL when there are CREW_MAX already. */
 struct hand *crew_add(struct crew *r, struct id id);
 /* Index of the first hand whose id is greater than `after`; `count` when there is none. */
 uint32_t crew_after(const struct crew *r, struct id after);

@@ -117,6 +117,7 @@ struct store *store_open(const struct store_config *cfg, const struct disk *disk
 	s->hello_us = now_us;
 	s->empty_us = now_us;
 	s->old_lost_us = now_us;
+	s->say_lost_us = UINT64_MAX;
 	return s;
 }
 
@@ -390,6 +391,7 @@ void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbo
 	commits_apply(s, o);
 	commits_settle(s, o);
 	commits_tell_lead(s, o);
+	commits_say_lost(s, o);
 	standby_turn(s, o);
 }
 
@@ -409,6 +411,7 @@ uint64_t store_deadline_us(const struct store *s)
 	at = least(at, parting_deadline_us(s));
 	if (s->awake)
 		at = least(at, raft_deadline_us(&s->raft));
+	at = least(at, s->say_lost_us);
 	if (s->full)
 		at = least(at, s->retry_us);
 	if (!s->full && !s->raft.writing && wal_is_made(&s->wal) && wal_has_run(&s->wal))

@@ -4,6 +4,9 @@
 #include "core/must.h"
 #include "sched/store/inside.h"
 
+#define QUIET_US                                                                                   \
+	UINT64_C(2000000) /* a fail-over takes a second: until then a lost leader is no news */
+
 /* ---- what is under way ---- */
 
 static bool push(struct pendings *p, struct pending one)
@@ -275,7 +278,22 @@ static void log_move(struct store *s, const struct tell *t, struct outbox *o)
 		   (unsigned long long)t->lead.epoch.generation,
 		   (unsigned long long)t->lead.epoch.term, why, (unsigned long long)took);
 	s->old_director = t->lead.who;
-	s->old_lost_us = 0;
+	s->old_epoch = t->lead.epoch;
+}
+
+/* A leader that is silent for a moment is no news: either it is heard again, or another leads soon. Only who leads and
+ * has to stop says so at once, and who votes: others are not told when they are left out. */
+void commits_say_lost(struct store *s, struct outbox *o)
+{
+	if (s->now_us < s->say_lost_us)
+		return;
+	s->say_lost_us = UINT64_MAX;
+	if (!raft_votes(&s->raft))
+		return;
+	s->lost_said = true;
+	outbox_log(o, LOG_LEVEL_WARN, "leader lost: was=%s epoch=%llu.%llu why=\"%s\"",
+		   id_text(s->old_director).s, (unsigned long long)s->old_epoch.generation,
+		   (unsigned long long)s->old_epoch.term, s->old_why == NULL ? "" : s->old_why);
 }
 
 void commits_tell_nobody(struct store *s, struct outbox *o)
@@ -287,13 +305,13 @@ void commits_tell_nobody(struct store *s, struct outbox *o)
 	s->lead = t;
 	s->old_director = id_none;
 	s->old_lost_us = s->now_us;
+	s->say_lost_us = UINT64_MAX;
 	outbox_tell(o, &t);
 }
 
 void commits_tell_lead(struct store *s, struct outbox *o)
 {
 	struct tell t = {.kind = TELL_LEAD};
-	bool moved;
 
 	if (!s->awake)
 		return;
@@ -309,17 +327,18 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 		return;
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {
 		s->old_lost_us = s->lead.lead.self ? s->now_us : s->raft.leader_heard_us;
-		outbox_log(o, LOG_LEVEL_WARN, "leader lost: was=%s epoch=%llu.%llu why=\"%s\"",
-			   id_text(s->lead.lead.who).s,
-			   (unsigned long long)s->lead.lead.epoch.generation,
-			   (unsigned long long)s->lead.lead.epoch.term,
-			   s->raft.why == NULL ? "" : s->raft.why);
+		s->old_why = s->raft.why;
+		s->say_lost_us = s->lead.lead.self ? s->now_us : s->now_us + QUIET_US;
 	}
-	moved = !id_is_none(t.lead.who) &&
-		(!s->lead_told || !id_same(t.lead.who, s->lead.lead.who) ||
-		 epoch_cmp(t.lead.epoch, s->lead.lead.epoch) != 0);
-	if (moved)
-		log_move(s, &t, o);
+	if (!id_is_none(t.lead.who)) {
+		bool same = s->lead_told && !s->lost_said && id_same(t.lead.who, s->old_director) &&
+			    epoch_cmp(t.lead.epoch, s->old_epoch) == 0;
+		if (!same)
+			log_move(s, &t, o);
+		s->old_lost_us = 0;
+		s->say_lost_us = UINT64_MAX;
+		s->lost_said = false;
+	}
 	s->lead = t;
 	s->lead_told = true;
 	outbox_tell(o, &t);

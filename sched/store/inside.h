@@ -154,7 +154,11 @@ struct store {
 
 	struct tell lead; /* as last told */
 	bool lead_told;
-	struct id old_director;
+	struct id old_director; /* and of what epoch: as last logged */
+	struct epoch old_epoch;
+	const char *old_why;  /* it was lost */
+	uint64_t say_lost_us; /* when to say so; UINT64_MAX: there is nothing to say */
+	bool lost_said;
 	uint64_t old_lost_us; /* when it was last heard, or this start; 0: it leads still */
 	struct pendings commits;
 	struct pendings fences;
@@ -234,6 +238,7 @@ void commits_forget(struct store *s);
 void commits_settle(struct store *s, struct outbox *o); /* answers what can be answered */
 void commits_apply(struct store *s, struct outbox *o);
 void commits_tell_lead(struct store *s, struct outbox *o);
+void commits_say_lost(struct store *s, struct outbox *o);
 bool commits_serves(const struct store *s);
 
 /* Tells that nobody leads here: there is no store any more. */

@@ -183,6 +183,7 @@ int main(int argc, char **argv)
 
 	if (sodium_init() < 0)
 		return 1;
+	setlinebuf(stdout);
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i], *next = argv[i + 1];
 		if (!strcmp(word, "--seed"))

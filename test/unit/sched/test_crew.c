@@ -28,11 +28,11 @@ static void beyond_its_bound_nobody_is_added(void **state)
 
 	(void)state;
 	crew_init(&crew, ours);
-	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+	for (uint32_t i = 0; i < CREW_MAX; i++)
 		assert_non_null(crew_add(&crew, id_number(i)));
-	assert_null(crew_add(&crew, id_number(WORKERS_MAX)));
+	assert_null(crew_add(&crew, id_number(CREW_MAX)));
 	assert_non_null(crew_add(&crew, id_number(5)));
-	assert_int_equal(crew.count, WORKERS_MAX);
+	assert_int_equal(crew.count, CREW_MAX);
 	crew_fini(&crew);
 }
 
