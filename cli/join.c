@@ -227,8 +227,8 @@ struct proof {
 	const struct joining *joining;
 	uint64_t members;
 	uint64_t schedulers;
-	bool datagrams;    /* we have opened some */
-	char survives[80]; /* as the store says it */
+	bool datagrams;     /* we have opened some */
+	char survives[128]; /* as the store says it */
 };
 
 static int ask_local(const struct config *c, enum call_verb verb, struct buffer *body)

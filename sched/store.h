@@ -98,7 +98,7 @@ enum store_state store_state(const struct store *s);
 /* Why leadership last ended or began, as this node saw it; lives until the next step. */
 const char *store_why(const struct store *s);
 /* For people: what the loss of which this store survives now. Into `out`, returned. */
-const char *store_survives(const struct store *s, char out[80]);
+const char *store_survives(const struct store *s, char out[128]);
 
 /* One row for each member of the set, as this node sees it; the columns are store_sheet_names, of which the first
  * STORE_SHEET_LEAD are the same in every row. */

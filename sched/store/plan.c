@@ -81,7 +81,8 @@ static bool may_vote(const struct room *r, uint32_t at)
 {
 	const struct sitter *one = r->of[at];
 
-	return one != NULL && one->alive && one->caught_up && !is_stale(r, at) && !must_go(r, at) &&
+	return one != NULL && one->alive && one->caught_up &&
+	       !(one->stops && !r->now->seat[at].votes) && !is_stale(r, at) && !must_go(r, at) &&
 	       !one->gone;
 }
 
@@ -246,8 +247,8 @@ static bool has_third(const struct room *r, const struct choice *c)
 
 		for (uint32_t k = 0; k < r->now->count; k++)
 			chosen |= c->votes[k] && id_same(r->now->seat[k].node, one->node);
-		if (!chosen && one->alive && !one->left && !one->parts && !one->copied &&
-		    (one->scheduler || i == r->draft))
+		if (!chosen && one->alive && !one->left && !one->parts && !one->stops &&
+		    !one->copied && (one->scheduler || i == r->draft))
 			return true;
 	}
 	return false;
@@ -428,7 +429,7 @@ static bool counts(const struct room *r, const struct sitter *one)
 {
 	if (one->left || one->parts || one->gone)
 		return false;
-	return votes_now(r, one) || (one->scheduler && one->alive);
+	return votes_now(r, one) || (one->scheduler && one->alive && !one->stops);
 }
 
 /* Its machine holds nobody that counts. */
@@ -443,7 +444,7 @@ static bool has_own_machine(const struct room *r, const struct sitter *one)
 
 static bool may_witness(const struct room *r, const struct sitter *one)
 {
-	if (one->scheduler || !one->alive || one->gone || one->left || one->parts ||
+	if (one->scheduler || !one->alive || one->gone || one->left || one->parts || one->stops ||
 	    votes_now(r, one))
 		return false;
 	return has_own_machine(r, one) || (r->one_machine && !r->wish.spread);

@@ -25,6 +25,7 @@ struct sitter {
 	bool gone;      /* dead for longer than replace_after */
 	bool left;      /* for good: its seat goes at once */
 	bool parts;     /* it stops: its vote goes at once, its seat stays */
+	bool stops;     /* soon: it is given no vote now, but keeps the one it has */
 	bool copied;    /* its log was copied or put back: its voter id counts no more */
 };
 

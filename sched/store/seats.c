@@ -46,6 +46,7 @@ static struct sitter sitter_of(const struct store *s, const struct known *k)
 	one.heard = raft_hears(&s->raft, k->voter);
 	one.gone = !one.alive && k->since_us != 0 && s->now_us - k->since_us >= patience;
 	one.left = k->leaves || (left && !one.alive && !k->stops);
+	one.stops = k->stops;
 	one.caught_up = one.alive && follows_closely(s, k->voter);
 	one.copied = starts_is_copied(s, k->voter);
 	return one;

@@ -65,27 +65,29 @@ enum store_state store_state(const struct store *s)
 	return STORE_NO_DIRECTOR;
 }
 
-const char *store_survives(const struct store *s, char out[80])
+const char *store_survives(const struct store *s, char out[128])
 {
 	uint32_t voters = voters_count(&s->raft.voters), up = 0, quorum;
 
 	if (voters == 0) {
-		snprintf(out, 80, "no store here");
+		snprintf(out, 128, "no store here");
 		return out;
 	}
 	quorum = voters_quorum(&s->raft.voters);
 	for (uint32_t i = 0; i < s->raft.voters.count; i++)
 		up += s->raft.voters.seat[i].votes && is_up(s, &s->raft.voters.seat[i]);
 	if (voters == 1)
-		snprintf(out, 80, "one voter: its loss stops everything");
+		snprintf(out, 128, "one voter: its loss stops everything");
 	else if (up > quorum)
-		snprintf(out, 80, "tolerates the loss of any %" PRIu32, up - quorum);
+		snprintf(out, 128, "tolerates the loss of any %" PRIu32, up - quorum);
 	else if (voters == 2 && up == 2)
-		snprintf(out, 80, "the loss of either stops commits until confirm-loss");
+		snprintf(out, 128,
+			 "the loss of either stops commits until confirm-loss; nothing "
+			 "acknowledged can be lost");
 	else if (up == quorum)
-		snprintf(out, 80, "the loss of one more stops commits");
+		snprintf(out, 128, "the loss of one more stops commits");
 	else
-		snprintf(out, 80, "no quorum: nothing is committed");
+		snprintf(out, 128, "no quorum: nothing is committed");
 	return out;
 }
 
@@ -131,7 +133,7 @@ static void put_history(const struct role_watch *role, struct sheet *sheet)
 static void put_common(const struct store *s, const struct role_watch *role, struct sheet *sheet)
 {
 	struct epoch e = store_where(s).epoch;
-	char held[ROLE_HELD_TEXT_MAX], survives[80];
+	char held[ROLE_HELD_TEXT_MAX], survives[128];
 	const struct known *k;
 
 	sheet_text(sheet, role_state_name(role->state));

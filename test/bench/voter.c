@@ -79,7 +79,7 @@ static void tell_ready(const struct voter *v)
 {
 	_Atomic uint32_t *ready = &v->start->stage->ready;
 	uint32_t bit = 1u << v->start->number;
-	char survives[80];
+	char survives[128];
 	bool is = leads(v) && store_state(v->node->store) == STORE_COUPLED &&
 		  !strcmp(store_survives(v->node->store, survives), "tolerates the loss of any 1");
 

@@ -329,7 +329,7 @@ void world_tell_member(struct world *w, uint32_t to, uint32_t about, enum member
 {
 	struct event e = {.kind = EVENT_TELL};
 	struct wnode *n = &w->node[about];
-	struct facts facts = {.id = n->id};
+	struct facts facts = {.id = n->id, .boot = n->life};
 
 	if (w->node[to].store == NULL || id_same(n->id, w->node[to].id))
 		return;

@@ -422,6 +422,22 @@ static void one_that_stops_becomes_a_learner(void **state)
 	assert_false(change(&r));
 }
 
+static void one_that_is_about_to_stop_is_given_no_vote(void **state)
+{
+	struct room r;
+
+	(void)state;
+	room_init(&r, 2, 0);
+	node(&r, 2)->stops = true;
+	assert_int_equal(settle(&r), 0);
+	assert_true(only(&r, "1"));
+	node(&r, 2)->stops = false;
+	assert_int_equal(settle(&r), 1);
+	node(&r, 2)->stops = true;
+	assert_false(change(&r));
+	assert_true(only(&r, "12"));
+}
+
 static void the_silent_go_with_who_would_end_the_quorum(void **state)
 {
 	struct room r;
@@ -511,6 +527,7 @@ int main(void)
 		cmocka_unit_test(a_voter_gone_for_long_is_swapped_in_one_change),
 		cmocka_unit_test(one_that_left_is_replaced_at_once),
 		cmocka_unit_test(one_that_stops_becomes_a_learner),
+		cmocka_unit_test(one_that_is_about_to_stop_is_given_no_vote),
 		cmocka_unit_test(the_silent_go_with_who_would_end_the_quorum),
 		cmocka_unit_test(a_leader_that_leaves_is_not_in_the_next_set),
 		cmocka_unit_test(one_that_lost_its_log_sits_anew),

@@ -238,7 +238,7 @@ static void three_started_at_one_moment_bear_one_store(void **state)
 static void three_schedulers_become_three_voters(void **state)
 {
 	struct world *w = settled(12, 3, 3);
-	char text[80];
+	char text[128];
 
 	(void)state;
 	for (uint32_t i = 0; i < 3; i++)
