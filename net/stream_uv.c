@@ -9,8 +9,10 @@
 #include "net/sockaddr.h"
 #include "net/stream_parts_uv.h"
 
-#define SILENT_AFTER_S 60     /* an idle stream asks then whether the peer is there */
-#define UNACKED_MAX_MS 30000u /* what the peer does not take for so long ends the stream */
+#define SILENT_AFTER_S 60 /* an idle stream asks then whether the peer is there */
+/* What the peer's machine does not acknowledge for so long ends the stream: TCP's own next try would come only after a cut
+ * has lasted as long again. A peer that is merely stopped acknowledges. */
+#define UNACKED_MAX_MS 5000u
 #define BUCKETS_FIRST  64u
 
 struct write {

@@ -305,9 +305,14 @@ static void step_prevote(struct raft *r, const struct peer *from, const struct m
 {
 	if (r->mute)
 		return;
-	bool granted = m->term + 1 > raft_term(r) && is_current(r, m) && !leader_lives(r);
+	bool lives = leader_lives(r), current = is_current(r, m);
+	uint64_t soon = r->now_us + rng_below(r->rng, 2 * r->cfg.heartbeat_us);
 
-	answer_vote(r, from, m, granted, o);
+	answer_vote(r, from, m, m->term + 1 > raft_term(r) && current && !lives, o);
+	/* It can not win without us, and not with us: whoever has more must stand, and need not wait. */
+	if (!lives && !current && r->role == RAFT_FOLLOWER && r->deadline_us != UINT64_MAX &&
+	    r->deadline_us > soon)
+		r->deadline_us = soon;
 }
 
 static void step_vote(struct raft *r, const struct peer *from, const struct message *m,
@@ -356,7 +361,8 @@ static void step_voted(struct raft *r, const struct message *m)
 	if (f == NULL || r->role != (pre ? RAFT_PRECANDIDATE : RAFT_CANDIDATE) ||
 	    m->voted.asked != raft_term(r) + (pre ? 1 : 0))
 		return;
-	f->asked_vote = true;
+	/* Who refuses a pre-vote because it heard the leader a moment ago is asked again: soon it will not have. */
+	f->asked_vote = !pre || m->voted.granted;
 	f->voted = m->voted.granted;
 }
 

@@ -382,6 +382,8 @@ bool raft_transfer(struct raft *r, struct id node)
 		if (!seat->votes || !seat->scheduler ||
 		    f->heard_us + r->cfg.election_min_us <= r->now_us)
 			continue;
+		if (r->cfg.witness && !f->sure)
+			continue; /* not heard since we lead: it may be the leader that died */
 		if (!id_is_none(node) && !id_same(node, f->node))
 			continue;
 		if (best == NULL || f->match > best->match)

@@ -37,7 +37,9 @@ void chaos_vary(struct sim *s)
 	s->snapshot_every = dice == 0 ? 16384 : dice == 1 ? 65536 : 0;
 	s->dead_keep_ms = rng_below(&s->rng, 2) ? 30000 : 0;
 	s->forge_permille = rng_below(&s->rng, 2) ? 20 : 0;
+	s->clocks_differ = true;
 	for (uint32_t i = 0; i < s->hosts; i++) {
+		host_set_clock(s, &s->host[i]);
 		s->host[i].config.lease_s = lease_s;
 		s->host[i].config.kill_after_s = lease_s > 20 ? 10 : lease_s / 4;
 	}
@@ -155,7 +157,7 @@ static void a_fault(struct sim *s)
 {
 	struct host *h = anybody(s);
 
-	switch (rng_below(&s->rng, 22)) {
+	switch (rng_below(&s->rng, 25)) {
 	case 0:
 	case 1:
 	case 2:
@@ -172,8 +174,11 @@ static void a_fault(struct sim *s)
 		keeper_kill(s, h);
 		break;
 	case 7:
-	case 8:
 		host_freeze(s, h, rng_between(&s->rng, 50000, 10000000));
+		break;
+	case 8:
+		host_pause(s, h,
+			   rng_between(&s->rng, 50000, h->config.lease_s * UINT64_C(2000000)));
 		break;
 	case 9:
 		wire_cut(s, h->index, any(s)->index, true);
@@ -209,6 +214,13 @@ static void a_fault(struct sim *s)
 	case 19:
 		s->strike = true;
 		break;
+	case 20:
+	case 21:
+		s->ambush = true;
+		break;
+	case 22:
+		ambush_old_ties(s, h);
+		break;
 	default:
 		chaos_mend(s);
 		break;
@@ -223,6 +235,10 @@ void chaos_happens(struct sim *s, const struct happening *what)
 		disk_full(&s->host[what->b - 1], false);
 	else if (what->a == CHAOS_STRIKE)
 		strike(s);
+	else if (what->a == CHAOS_AMBUSH)
+		ambush_happens(s, &s->host[what->b - 1]);
+	else if (what->a == CHAOS_ALONE)
+		ambush_alone(s, &s->host[what->b - 1]);
 	if (what->a != CHAOS_NEXT)
 		return;
 	if (s->now_us >= s->chaos_until_us) {

@@ -1,5 +1,6 @@
 /* Keepers, and children that are not there. A keeper is a process of its own: it outlives its agent, and dies by a
- * crash of its own. A child `work MS CODE` runs for MS and ends with CODE; it writes a line first. */
+ * crash of its own. A child `work MS CODE` runs for MS and ends with CODE; it writes a line first. One of four does not
+ * listen to SIGTERM. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 struct child {
 	int32_t pid;
 	struct attempt attempt;
+	bool deaf; /* to SIGTERM */
 	bool term; /* SIGTERM is on its way through it */
 };
 
@@ -108,6 +110,7 @@ static void spawn(struct sim *s, struct host *h, const struct spawn *how)
 	struct child *c = &w->child[w->children++];
 	*c = (struct child){.pid = w->next_pid++};
 	c->attempt = attempt_of(how->env);
+	c->deaf = s->clocks_differ && (c->attempt.job.b[15] & 3) == 0;
 	w->started++;
 	truth_born(s, h, &c->attempt, epoch_of(how->env));
 	check_jobs(s, c->attempt.job);
@@ -131,7 +134,7 @@ static void kill_child(struct sim *s, struct host *h, int32_t pid, int number)
 {
 	struct child *c = child_of(h->household, pid);
 
-	if (!c || (c->term && number != SIGKILL))
+	if (!c || ((c->term || c->deaf) && number != SIGKILL))
 		return;
 	c->term = true;
 	sim_later(s, number == SIGKILL ? 100 : TERM_US,
@@ -148,10 +151,11 @@ static void arm(struct sim *s, struct host *h)
 	if (!w->keeper)
 		return;
 	uint64_t at = keeper_deadline_us(w->keeper);
-	if (at == UINT64_MAX || (w->wake_at <= at && w->wake_at > s->now_us))
+	if (at == UINT64_MAX)
 		return;
-	if (at < s->now_us)
-		at = s->now_us;
+	at = host_when_us(s, h, at);
+	if (w->wake_at <= at && w->wake_at > s->now_us)
+		return;
 	w->wake_at = at;
 	sim_later(s, at - s->now_us,
 		  (struct happening){
@@ -220,7 +224,7 @@ static void step(struct sim *s, struct host *h, struct event *e)
 		outbox_open(); /* a spawn's answer comes in the middle of another step's effects */
 	uint64_t life = w->life;
 
-	e->now_us = s->now_us;
+	e->now_us = host_now_us(s, h);
 	e->wall_us = host_wall_us(s, h);
 	keeper_step(w->keeper, e, mine);
 	for (size_t i = 0; i < outbox_count(mine) && w->life == life; i++)
@@ -234,7 +238,7 @@ void keeper_effect(struct sim *s, struct host *h, const struct effect *e)
 	struct household *w = h->household;
 
 	if (!w->keeper) {
-		struct keeper_config c = {.now_us = s->now_us + BIRTH_US, .cgroup = ""};
+		struct keeper_config c = {.now_us = host_now_us(s, h) + BIRTH_US, .cgroup = ""};
 		w->keeper = keeper_open(&c);
 		w->life++;
 		w->wake_at = UINT64_MAX;

@@ -235,7 +235,7 @@ static void ask(struct sim *s, uint32_t i)
 
 	if (u->want == WANT_NOTHING || u->stream)
 		return;
-	if (!h->node || !h->ready || h->frozen_until > s->now_us) {
+	if (!h->node || !h->ready || h->frozen_until > s->now_us || h->stopped_until > s->now_us) {
 		try_later(s, i, RETRY_US);
 		return;
 	}

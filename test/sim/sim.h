@@ -13,6 +13,7 @@
  *   check.c    invariants; views.c: those of the views
  *   script.c   scenarios: what to do when, and the lines expected
  *   chaos.c    faults by dice
+ *   ambush.c   and those that wait for the worst moment
  *   birth.c    faults while the store is born
  *   charge.c   steps that take time
  *   crowd.c    ten thousand workers
@@ -83,9 +84,10 @@ struct host {
 	struct node *node; /* NULL: no agent runs */
 	uint64_t
 		life; /* rises with every start and end of the agent: what was meant for another is dropped */
-	uint64_t wake_at; /* the wake-up in the queue; UINT64_MAX: none */
-	uint64_t frozen_until;
-	uint64_t next_conn; /* accepted connections are numbered from 1 */
+	uint64_t wake_at;       /* the wake-up in the queue; UINT64_MAX: none */
+	uint64_t frozen_until;  /* the whole machine sleeps, its keeper and children, too */
+	uint64_t stopped_until; /* its agent alone: SIGSTOP */
+	uint64_t next_conn;     /* accepted connections are numbered from 1 */
 	uint8_t machine_boot[16];
 	struct files *files;
 	struct household *household;
@@ -94,6 +96,9 @@ struct host {
 
 	uint64_t wall_offset_us;
 	struct charge *charge; /* NULL: its steps take no time */
+	/* its clock since boot: it showed clock_us at clock_from_us, and runs so many millionths too fast */
+	uint64_t clock_us, clock_from_us;
+	int64_t clock_ppm;
 
 	/* what the checks remember over crashes */
 	bool full;
@@ -107,6 +112,7 @@ struct host {
 	uint32_t level;    /* of the state, that its program knows; 0: as it was built */
 	/* and of this life */
 	bool directed;
+	uint64_t ask_us;               /* when it asks for its lease next */
 	uint64_t led_term, led_commit; /* led_term 0: it does not lead */
 	uint64_t looked;               /* positions held against the truth */
 	uint64_t view_sum[VIEWS];
@@ -166,7 +172,9 @@ struct sim {
 	uint64_t chaos_gap_us;
 	struct load_wish wish;
 	bool wall_jumps;
+	bool clocks_differ;
 	bool strike;             /* at the next commit the power goes everywhere */
+	bool ambush;             /* at the next question for a lease its worker sleeps */
 	uint64_t snapshot_every; /* bytes of log; 0: as always */
 	uint32_t dead_keep_ms;   /* 0: as always */
 
@@ -196,6 +204,8 @@ void host_kill(struct sim *s,
 	       struct host *h); /* the agent only: page cache, keeper, children live on */
 void host_power(struct sim *s, struct host *h); /* all: what was not synced is gone */
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us);
+/* SIGSTOP of the agent, and SIGCONT later: keeper and children go on. */
+void host_pause(struct sim *s, struct host *h, uint64_t for_us);
 void host_signal(struct sim *s, struct host *h, enum signal signal);
 /* Gives an event to the host's node, now, and carries out what comes of it. */
 void host_tell(struct sim *s, struct host *h, struct event *e);
@@ -205,6 +215,12 @@ void host_turn(struct sim *s, struct host *h);
 struct host *host_of_addr(struct sim *s, struct addr addr);
 struct host *host_of_id(struct sim *s, struct id id);
 uint64_t host_wall_us(const struct sim *s, const struct host *h);
+/* What its own clock shows, which no other host's does; and the world's moment at which it will show `at_us`, not
+ * before now. */
+uint64_t host_now_us(const struct sim *s, const struct host *h);
+uint64_t host_when_us(const struct sim *s, const struct host *h, uint64_t at_us);
+/* From now on its clock shows something else, at another rate: for a machine that is off. */
+void host_set_clock(struct sim *s, struct host *h);
 
 /* What will happen. `host` 0: to the world. `life`: dropped when the host's differs (0: any). */
 enum happening_kind {
@@ -213,6 +229,7 @@ enum happening_kind {
 	HAPPEN_PACKET,
 	HAPPEN_DIALED,
 	HAPPEN_STREAM, /* bytes or the end are due at one end of a stream */
+	HAPPEN_READ,   /* they have lain there since whose stream it is fell asleep */
 	HAPPEN_DISK,   /* the next operation of a lane is done */
 	HAPPEN_VERIFIED,
 	HAPPEN_RESOLVED,
@@ -251,6 +268,8 @@ void wire_dial(struct sim *s, struct host *from, const struct effect *e);
 void wire_output(struct sim *s, struct host *from, const struct effect *e);
 void wire_hangup(struct sim *s, struct host *from, uint64_t conn);
 void wire_happens(struct sim *s, const struct happening *h);
+/* What comes to a host that sleeps is to wait there, and a later cut does not touch it. False: it did not come. */
+bool wire_lies_there(struct sim *s, struct happening *what);
 void wire_host_down(struct sim *s, struct host *h,
 		    bool silent); /* silent: nobody says the streams are gone */
 void wire_cut(struct sim *s, uint32_t from, uint32_t to, bool cut);
@@ -352,6 +371,8 @@ enum chaos {
 	CHAOS_JOIN_AGAIN, /* host b */
 	CHAOS_SPACE,      /* on host b */
 	CHAOS_STRIKE,     /* at a commit: the power goes everywhere, or workers sleep */
+	CHAOS_AMBUSH,     /* worker b has just asked for its lease: it sleeps */
+	CHAOS_ALONE,      /* host b, a moment later: nobody hears it any more */
 };
 /* Draws how the cluster is configured, and s->wish. Before anything starts. */
 void chaos_vary(struct sim *s);
@@ -361,6 +382,13 @@ void birth_happens(struct sim *s);
 void chaos_heal(struct sim *s); /* no cut, everyone up */
 
 void chaos_mend(struct sim *s); /* no cut, no loss */
+
+/* --- ambush.c --- */
+void ambush_look(struct sim *s, struct host *h);
+void ambush_happens(struct sim *s, struct host *h);
+void ambush_alone(struct sim *s, struct host *h);
+/* The director sleeps until another directs, and this host hears the old one only. */
+void ambush_old_ties(struct sim *s, struct host *h);
 
 /* --- birth.c --- */
 /* `count` clusters are born in bad weather: each must come to have one store. The number of those that did not. */

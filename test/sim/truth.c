@@ -172,6 +172,23 @@ static void check_result(struct sim *s, const struct job *job)
 			  job->code, job->signal, code, number);
 }
 
+/* 3: what is given up without a result has surely ended: wherever it ran, it does not run. A person may give up what
+ * holds. */
+static void check_lost(struct sim *s, const struct job *was, const struct job *is)
+{
+	struct attempt a = job_attempt(was);
+	const struct birth *b = birth_of(s->truth, &a);
+	bool result = is->code != EXIT_RUN_FAILED && is->state != JOB_QUEUED;
+	bool by_hand = is->state == JOB_CANCELLED && was->task.on_lost == ON_LOST_HOLD;
+
+	if (!job_is_held(was->state) || job_is_held(is->state) || result || by_hand || !b)
+		return;
+	if (!b->ended && !b->gone && household_running(s, a.job) > 0)
+		sim_break(s, "3: unreachable is not dead",
+			  "job %s became %s (%s) while attempt %u runs on host %u",
+			  id_text(a.job).s, job_state_name(is->state), is->why, a.number, b->host);
+}
+
 static void check_record(struct sim *s, struct bytes key, struct bytes value, bool drop)
 {
 	struct bytes name, before;
@@ -211,6 +228,7 @@ static void check_record(struct sim *s, struct bytes key, struct bytes value, bo
 			  job_state_name(is.state), is.code);
 	if (job_is_ended(is.state) && !job_is_ended(was.state))
 		check_result(s, &is);
+	check_lost(s, &was, &is);
 }
 
 /* 7 of the store: what counts as committed stands on the disks of a majority. Asked only while every voter is up. */

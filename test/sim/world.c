@@ -109,6 +109,43 @@ uint64_t host_wall_us(const struct sim *s, const struct host *h)
 	return WALL_BASE_US + s->now_us + h->wall_offset_us;
 }
 
+/* Two clocks differ by 5 % at most: that is all we assume of them. */
+#define CLOCK_PPM_MAX UINT64_C(24000)
+#define CLOCK_ZERO_US UINT64_C(900000000)
+
+static uint64_t shown_at(const struct host *h, uint64_t moment_us)
+{
+	int64_t went = (int64_t)(moment_us - h->clock_from_us);
+
+	return h->clock_us + (uint64_t)(went + went * h->clock_ppm / 1000000);
+}
+
+uint64_t host_now_us(const struct sim *s, const struct host *h)
+{
+	return shown_at(h, s->now_us);
+}
+
+uint64_t host_when_us(const struct sim *s, const struct host *h, uint64_t at_us)
+{
+	uint64_t now = host_now_us(s, h);
+
+	if (at_us <= now)
+		return s->now_us;
+	int64_t rate = 1000000 + h->clock_ppm;
+	uint64_t when =
+		s->now_us + (uint64_t)(((int64_t)(at_us - now) * 1000000 + rate - 1) / rate);
+	/* Rounded: a clock that does not yet show it would be asked again at once. */
+	return shown_at(h, when) < at_us ? when + 1 : when;
+}
+
+void host_set_clock(struct sim *s, struct host *h)
+{
+	must(!h->node);
+	h->clock_from_us = s->now_us;
+	h->clock_us = rng_between(&s->rng, 1000000, CLOCK_ZERO_US);
+	h->clock_ppm = (int64_t)rng_between(&s->rng, 0, 2 * CLOCK_PPM_MAX) - (int64_t)CLOCK_PPM_MAX;
+}
+
 static void logged(struct sim *s, struct host *h, const struct effect *e)
 {
 	sim_hash(s, &s->now_us, sizeof(s->now_us));
@@ -201,10 +238,11 @@ static void arm(struct sim *s, struct host *h)
 	if (!h->node)
 		return;
 	uint64_t at = node_deadline_us(h->node);
-	if (at == UINT64_MAX || (h->wake_at <= at && h->wake_at > s->now_us))
+	if (at == UINT64_MAX)
 		return;
-	if (at < s->now_us)
-		at = s->now_us;
+	at = host_when_us(s, h, at);
+	if (h->wake_at <= at && h->wake_at > s->now_us)
+		return;
 	h->wake_at = at;
 	sim_later(s, at - s->now_us,
 		  (struct happening){
@@ -225,7 +263,7 @@ void host_tell(struct sim *s, struct host *h, struct event *e)
 {
 	if (!h->node)
 		return;
-	e->now_us = s->now_us;
+	e->now_us = host_now_us(s, h);
 	e->wall_us = host_wall_us(s, h);
 	s->steps++;
 	charge_begin(h);
@@ -237,6 +275,7 @@ void host_tell(struct sim *s, struct host *h, struct event *e)
 		node_turn(h->node, e->now_us, e->wall_us, s->outbox);
 	charge_end(s, h, e);
 	check_step(s, h);
+	ambush_look(s, h);
 	carry_out_all(s, h);
 	charge_alone(s, h);
 	if (!charge_turning(h))
@@ -250,7 +289,7 @@ void host_turn(struct sim *s, struct host *h)
 	if (!h->node)
 		return;
 	charge_begin(h);
-	node_turn(h->node, s->now_us, host_wall_us(s, h), s->outbox);
+	node_turn(h->node, host_now_us(s, h), host_wall_us(s, h), s->outbox);
 	charge_end(s, h, &none);
 	check_step(s, h);
 	carry_out_all(s, h);
@@ -267,7 +306,7 @@ void host_start(struct sim *s, struct host *h)
 		.keyring = &s->ring,
 		.disk = &disk,
 		.seed = rng_next(&s->rng),
-		.now_us = s->now_us,
+		.now_us = host_now_us(s, h),
 		.wall_us = host_wall_us(s, h),
 		.root = s->root,
 		.cards = s->cards,
@@ -280,6 +319,7 @@ void host_start(struct sim *s, struct host *h)
 	h->life++;
 	h->wake_at = UINT64_MAX;
 	h->frozen_until = 0;
+	h->stopped_until = 0;
 	h->ready = false;
 	put_u32(start.machine, h->index);
 	memcpy(start.machine_boot, h->machine_boot, sizeof(start.machine_boot));
@@ -307,6 +347,7 @@ static void end(struct sim *s, struct host *h, bool silent)
 {
 	h->life++;
 	h->wake_at = UINT64_MAX;
+	h->stopped_until = 0;
 	wire_host_down(s, h, silent);
 	node_close(h->node);
 	h->node = NULL;
@@ -340,6 +381,14 @@ void host_power(struct sim *s, struct host *h)
 	keeper_power_lost(s, h);
 	disk_power_lost(s, h);
 	rng_fill(&s->rng, h->machine_boot, sizeof(h->machine_boot));
+	if (s->clocks_differ)
+		host_set_clock(s, h);
+}
+
+void host_pause(struct sim *s, struct host *h, uint64_t for_us)
+{
+	if (h->node && h->stopped_until < s->now_us + for_us)
+		h->stopped_until = s->now_us + for_us;
 }
 
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us)
@@ -383,6 +432,7 @@ void host_happens(struct sim *s, struct host *h, struct happening *what)
 		break;
 	case HAPPEN_DIALED:
 	case HAPPEN_STREAM:
+	case HAPPEN_READ:
 		wire_happens(s, what);
 		break;
 	case HAPPEN_DISK:
@@ -422,6 +472,15 @@ void host_happens(struct sim *s, struct host *h, struct happening *what)
 	}
 }
 
+/* When whom it is for is awake. */
+static uint64_t back_us(const struct host *h, enum happening_kind kind)
+{
+	bool keepers = kind == HAPPEN_TO_KEEPER || kind == HAPPEN_KEEPER_WAKE ||
+		       kind == HAPPEN_CHILD || kind == HAPPEN_THAWED;
+
+	return !keepers && h->stopped_until > h->frozen_until ? h->stopped_until : h->frozen_until;
+}
+
 static void happens(struct sim *s, struct happening *what)
 {
 	if (what->kind == HAPPEN_LOAD) {
@@ -440,11 +499,14 @@ static void happens(struct sim *s, struct happening *what)
 		struct host *h = &s->host[what->host - 1];
 		if (what->life && what->life != h->life)
 			return;
-		if (h->frozen_until > s->now_us) {
-			/* The machine sleeps: everything waits until it wakes, in order. */
+		uint64_t back = back_us(h, what->kind);
+		if (back > s->now_us) {
+			/* It sleeps: everything waits until it wakes, in order. */
 			struct happening later = *what;
+			if (!wire_lies_there(s, &later))
+				return;
 			what->bytes = NULL;
-			sim_later(s, h->frozen_until - s->now_us, later);
+			sim_later(s, back - s->now_us, later);
 			return;
 		}
 		if (h->charge && what->kind != HAPPEN_TURN)
@@ -476,6 +538,7 @@ static void host_make(struct sim *s, struct host *h, uint32_t index, bool schedu
 	char why[CONFIG_WHY_MAX];
 
 	h->index = index;
+	h->clock_us = h->clock_from_us = s->now_us;
 	h->addr = addr_v4(10, 0, (uint8_t)(index >> 8), (uint8_t)index, 8081);
 	h->wake_at = UINT64_MAX;
 	h->next_conn = 1;
