@@ -24,6 +24,9 @@ int invite_command(int argc, char **argv);
 int members_command(int argc, char **argv);
 int workers_command(int argc, char **argv);
 int director_command(int argc, char **argv);
+int store_command(int argc, char **argv);
+/* `director confirm-loss`: what stands behind it. */
+int confirm_loss(int argc, char **argv);
 int audit_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int discovery_command(int argc, char **argv);

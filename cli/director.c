@@ -116,8 +116,10 @@ int director_command(int argc, char **argv)
 	struct wish wish = {0};
 	char **rest = NULL;
 	int count = 0;
-	int code = client_settings(&config, argc, argv, &rest, &count);
 
+	if (argc > 0 && !strcmp(argv[0], "confirm-loss"))
+		return confirm_loss(argc - 1, argv + 1);
+	int code = client_settings(&config, argc, argv, &rest, &count);
 	if (code == EXIT_GOOD)
 		code = show_flag(&count, rest, &form);
 	if (code == EXIT_GOOD && count == 0) {
@@ -127,7 +129,9 @@ int director_command(int argc, char **argv)
 		if (code == EXIT_GOOD)
 			code = switch_over(&config, &wish);
 	} else if (code == EXIT_GOOD) {
-		code = fail(EXIT_USAGE, "`witan director` takes switch-over, not `%s`", rest[0]);
+		code = fail(EXIT_USAGE,
+			    "`witan director` takes switch-over and confirm-loss, not `%s`",
+			    rest[0]);
 	}
 	free(rest);
 	return code;

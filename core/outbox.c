@@ -203,6 +203,9 @@ static struct tell keep_tell(struct outbox *o, const struct tell *from)
 	case TELL_FENCED:
 		tell.batch.batch = BYTES("");
 		break;
+	case TELL_GENERATION:
+		tell.generation.text = keep(o, from->generation.text);
+		break;
 	case TELL_FAULT:
 		tell.fault.why = keep(o, from->fault.why);
 		break;

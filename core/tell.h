@@ -25,7 +25,8 @@ enum tell_kind {
 	TELL_FENCE,     /* director -> store: do I still lead? */
 	TELL_FENCED,    /* store -> director: the answer */
 	TELL_RESIGN, /* director or node -> store: hand leadership to `lead.who` (none: whoever is up to date) */
-	TELL_FAULT, /* store -> everyone: disk full, corrupt or lost: stop directing */
+	TELL_GENERATION, /* store -> director: how the generation began that it directs in */
+	TELL_FAULT,      /* store -> everyone: disk full, corrupt or lost: stop directing */
 	TELL_GIVE_UP, /* node or director -> store: a node ends in order, or is to go: what becomes of its vote? */
 	TELL_GIVEN_UP, /* store -> node and director: the answer, at most GIVE_UP_MAX_MS later */
 	TELL_STANDBYS, /* the leader's store -> director: who could take over, at every change */
@@ -90,6 +91,13 @@ struct tell {
 				err; /* COMMITTED: OK FENCED UNKNOWN TOO_BIG FULL NO_DIRECTOR; FENCED: OK or not */
 			struct bytes batch; /* COMMIT, APPLIED: plain */
 		} batch;
+		struct {
+			uint32_t uid;     /* who wanted it, */
+			struct id node;   /* where, */
+			uint64_t wall_us; /* and when */
+			bool retires;     /* another one was retired; else a loss was confirmed */
+			struct bytes text;
+		} generation;
 		struct {
 			enum err err;
 			struct bytes why;

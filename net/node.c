@@ -374,6 +374,7 @@ static void route_tell(struct node *n, const struct event *e)
 	case TELL_APPLIED:
 	case TELL_RESTORED:
 	case TELL_FENCED:
+	case TELL_GENERATION:
 		step(n, OWNER_DIRECTOR, e);
 		break;
 	case TELL_FAULT:

@@ -150,6 +150,7 @@ static enum err open_store(struct node *n, const struct node_start *start, char 
 		.election_min_ms = c->election_ms,
 		.election_max_ms = c->election_ms * 2,
 		.replace_after_ms = c->replace_after_s * 1000,
+		.confirm_after_ms = c->confirm_after_s > 0 ? c->confirm_after_s * 1000 : 1,
 		.voters = c->voters,
 		.spread = c->spread,
 		.seed = seed_of(start, 4),

@@ -87,6 +87,7 @@ static void told_lead(struct director *d, const struct tell *t, struct outbox *o
 	bool acts = t->lead.self && t->lead.serving;
 
 	d->level.announced = t->lead.level;
+	d->apart = t->lead.self && t->lead.apart;
 	if (d->serving && acts && epoch_cmp(d->fence.epoch, t->lead.epoch) == 0)
 		return;
 	director_stop(d, acts ? "a new epoch" : "another leads, or none", o);
@@ -122,6 +123,9 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 		break;
 	case TELL_MEMBER:
 		work_member(d, e, o);
+		break;
+	case TELL_GENERATION:
+		role_generation(d, t);
 		break;
 	case TELL_FAULT:
 		director_stop(d, "the store failed", o);

@@ -195,7 +195,7 @@ static void submit(struct director *d, const struct call *c, const struct reply 
 	}
 	if (s.key[0] && answered_by_key(d, &s, digest, &until_us, to, o))
 		return;
-	why = no_room(d, text);
+	why = role_refusal(d) ? role_refusal(d) : no_room(d, text);
 	if (why)
 		refuse(d, to, EXIT_NO_DIRECTOR, why, o);
 	else

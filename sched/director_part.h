@@ -111,7 +111,8 @@ struct director {
 	struct role_row role; /* as applied */
 	struct held_row held;
 	bool has_role, is_held;
-	bool holding;  /* it is held for another: nothing new is assigned */
+	bool holding; /* it is held for another: nothing new is assigned */
+	bool apart; /* another generation of the same parent was met: nothing is assigned or accepted */
 	bool role_due; /* `next` is to be staged */
 	struct role_row next;
 	struct reply role_reply; /* for whom holding ended */
@@ -252,6 +253,10 @@ uint32_t role_own_attempts(const struct director *d);
 #define ROLE_MARK_MAX_US UINT64_C(5000000) /* for another: handing over takes milliseconds */
 void role_begin_marks(struct director *d, struct id meant, uint64_t keep_us);
 /* It was held for another: it is ours now. */
+/* Why no job is accepted now; NULL: it is. */
+const char *role_refusal(const struct director *d);
+/* A person began the generation that we direct in: that goes into the audit, once. */
+void role_generation(struct director *d, const struct tell *t);
 void role_end_holding(struct director *d, const char *why, bool asked, struct outbox *o);
 void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, struct id node,
 		    const char *what, const char *text);

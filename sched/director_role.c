@@ -21,6 +21,7 @@
 #define HANDING_MAX_US UINT64_C(3000000) /* nobody took it by then: we go on */
 #define OFFER_US       UINT64_C(700000)  /* above the time the store gives one transfer */
 
+static const char APART[] = "two generations met: retire one with `witan store retire`";
 static const char STOPPED[] = "no director now: ask again";
 
 /* --- who --- */
@@ -112,6 +113,32 @@ void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, str
 	flight_put(&d->flights, flight, state_key_bytes(&key), buffer_bytes(&d->record));
 	if (audit_oldest(d->map, &oldest))
 		flight_drop(&d->flights, flight, oldest);
+}
+
+void role_generation(struct director *d, const struct tell *t)
+{
+	struct state_key key = audit_key(t->generation.wall_us);
+	struct audit_row row = {.uid = t->generation.uid, .node = t->generation.node};
+	struct flight *flight;
+	struct bytes value;
+	enum err err;
+
+	if (!d->serving || kv_get(d->map, state_key_bytes(&key), &value) == OK)
+		return;
+	snprintf(row.what, sizeof(row.what), "%s",
+		 t->generation.retires ? "store retire" : "confirm-loss");
+	snprintf(row.text, sizeof(row.text), "%.*s", (int)t->generation.text.len,
+		 (const char *)t->generation.text.at);
+	flight = flights_open(&d->flights);
+	buffer_clear(&d->record);
+	err = audit_row_put(&row, &d->record);
+	must(err == OK);
+	flight_put(&d->flights, flight, state_key_bytes(&key), buffer_bytes(&d->record));
+}
+
+const char *role_refusal(const struct director *d)
+{
+	return d->apart ? APART : NULL;
 }
 
 /* The role is ours from now on: the row, and the end of any mark, in one batch. */
@@ -551,7 +578,7 @@ uint64_t role_due_us(const struct director *d)
 
 bool role_assigns(const struct director *d)
 {
-	return !d->holding && d->move.state < MOVE_MARKS;
+	return !d->holding && !d->apart && d->move.state < MOVE_MARKS;
 }
 
 bool role_commits(const struct director *d)
@@ -561,6 +588,10 @@ bool role_commits(const struct director *d)
 
 const char *role_why(const struct director *d, char out[WHY_MAX])
 {
+	if (d->apart) {
+		snprintf(out, WHY_MAX, "%s", APART);
+		return out;
+	}
 	if (d->holding)
 		return role_held_text(&d->held, out);
 	if (!role_assigns(d))

@@ -299,6 +299,7 @@ static void step_tell(struct store *s, const struct event *e, struct outbox *o)
 	case TELL_APPLIED:
 	case TELL_RESTORED:
 	case TELL_FENCED:
+	case TELL_GENERATION:
 	case TELL_FAULT:
 	case TELL_GIVEN_UP:
 	case TELL_STANDBYS:

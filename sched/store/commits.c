@@ -342,4 +342,6 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	s->lead = t;
 	s->lead_told = true;
 	outbox_tell(o, &t);
+	if (t.lead.serving)
+		lineage_tell(s, o);
 }

@@ -8,7 +8,7 @@
 #include "core/pack.h"
 #include "core/text.h"
 
-enum { FIELDS = 10, VOTERS_PACKED_MAX = 4096 };
+enum { FIELDS = 11, VOTERS_PACKED_MAX = 4096 };
 
 struct generation generation_first(struct id store)
 {
@@ -37,6 +37,7 @@ void generation_retires(struct generation *g, struct id other)
 	must(g->ancestors > 0);
 	memmove(g->ancestor + 2, g->ancestor + 1, (kept - 1) * sizeof(struct id));
 	g->ancestor[1] = other;
+	g->retired = other;
 	g->ancestors = kept + 1;
 }
 
@@ -141,6 +142,7 @@ enum err generation_put(const struct generation *g, struct buffer *out)
 	pack_id(&p, g->node);
 	pack_u64(&p, g->uid);
 	pack_u64(&p, g->wall_us);
+	pack_id(&p, g->retired);
 	buffer_fini(&voters);
 	return pack_err(&p);
 }
@@ -192,6 +194,7 @@ enum err generation_get(struct bytes packed, struct generation *out)
 	g.node = unpack_id(&u);
 	g.uid = unpack_u32(&u);
 	g.wall_us = unpack_u64(&u);
+	g.retired = unpack_id(&u);
 	if (unpack_err(&u) == OK)
 		unpack_rest(&u, fields - FIELDS);
 	if (unpack_err(&u) == OK && voters.len > 0 && voters_get(voters, &g.voters) != OK)

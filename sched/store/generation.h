@@ -9,7 +9,7 @@
  * Terms rise over generations: a term holds the generation it belongs to in its upper bits, so an entry says by its term
  * alone in which one it was written, and the log of a later generation is always the better one. An epoch shows both parts.
  *
- * Packed: [number, id, store, [ancestors], voters as bin, base index, base term, node, uid, wall]. */
+ * Packed: [number, id, store, [ancestors], voters as bin, base index, base term, node, uid, wall, retired]. */
 #ifndef SCHED_STORE_GENERATION_H
 #define SCHED_STORE_GENERATION_H
 
@@ -40,6 +40,7 @@ struct generation {
 	struct id node; /* there it was confirmed */
 	uint32_t uid;   /* by whom */
 	uint64_t wall_us;
+	struct id retired; /* the other one that ends with it; none: a loss was confirmed */
 };
 
 struct generation generation_first(struct id store);

@@ -266,6 +266,8 @@ void lineage_adopt(struct store *s, const struct generation *g, struct outbox *o
 /* Alive or suspect in any view. */
 bool lineage_holds(const struct store *s, struct id node);
 void lineage_written(struct store *s, enum err err, struct outbox *o);
+/* The director hears how its generation began. */
+void lineage_tell(struct store *s, struct outbox *o);
 void lineage_forget(struct store *s);
 uint64_t lineage_deadline_us(const struct store *s);
 

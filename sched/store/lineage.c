@@ -490,6 +490,22 @@ void lineage_open(struct store *s, const struct disk *disk)
 	weigh(s);
 }
 
+void lineage_tell(struct store *s, struct outbox *o)
+{
+	const struct generation *g = &s->wal.generation;
+	struct generation_text text = generation_text(g);
+	struct tell t = {.kind = TELL_GENERATION};
+
+	if (g->number <= 1)
+		return;
+	t.generation.uid = g->uid;
+	t.generation.node = g->node;
+	t.generation.wall_us = g->wall_us;
+	t.generation.retires = !id_is_none(g->retired);
+	t.generation.text = bytes_str(text.s);
+	outbox_tell(o, &t);
+}
+
 /* The state was set aside: what was asked and told for it is nobody's any more. */
 void lineage_forget(struct store *s)
 {
