@@ -302,6 +302,7 @@ static struct world *some_world(uint64_t seed, uint32_t nodes)
 	w->delay_max = rng_below(&rng, 2) == 0 ? 1000 : rng_below(&rng, 2) == 0 ? 40000 : 250000;
 	w->sync_max = rng_below(&rng, 2) == 0 ? 60000 : 500;
 	w->base.replace_after_ms = rng_below(&rng, 2) == 0 ? 1000 : 600000;
+	w->base.change_every_ms = 500;
 	w->base.voters = 3 + 2 * (uint32_t)rng_below(&rng, (nodes - 1) / 2);
 	if (rng_below(&rng, 3) == 0)
 		w->base.bootstrap_expect = schedulers;
@@ -379,8 +380,7 @@ static void add_up(struct life *l)
 	sum->unknown += w->unknown;
 	sum->ops += l->client.done;
 	sum->given_up += l->client.given_up;
-	for (uint32_t t = 0; t < TERMS_MAX; t++)
-		sum->elections += w->leader_of[t] != 0;
+	sum->elections += w->leaders;
 	for (uint64_t i = 1; i <= w->committed_max; i++)
 		sum->changes += w->committed[i].kind == ENTRY_VOTERS;
 	for (uint32_t i = 0; i < w->count; i++)

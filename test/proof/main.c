@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "test/proof/life.h"
+#include "test/proof/story.h"
 
 static uint64_t seed_now;
 
@@ -54,26 +55,52 @@ static int live(uint64_t seed, uint64_t seeds, uint32_t nodes, bool loud, bool o
 	return bad > 0;
 }
 
+static int tell(const char *name, bool loud)
+{
+	uint32_t bad = 0, played = 0;
+
+	for (uint32_t i = 0; i < story_count; i++) {
+		const char *breach;
+
+		if (strcmp(name, "all") != 0 && strcmp(name, stories[i].name) != 0)
+			continue;
+		breach = story_run(&stories[i], loud);
+		printf("%-8s %s%s%s\n", breach == NULL ? "ok" : "BROKEN", stories[i].name,
+		       breach == NULL ? "" : ": ", breach == NULL ? "" : breach);
+		bad += breach != NULL;
+		played++;
+	}
+	printf("%u schedules, %u broken\n", played, bad);
+	return bad > 0 || played == 0;
+}
+
 static int usage(const char *name)
 {
 	fprintf(stderr,
 		"usage: %s [--seed N] [--seeds M] [--nodes 3|5|7] [--go-on] [--loud]\n"
+		"       %s --schedule NAME|all [--loud]\n"
 		"--go-on: a broken life does not end it\n",
-		name);
+		name, name);
 	return 64;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'n'},
-		{"nodes", required_argument, NULL, 'k'}, {"loud", no_argument, NULL, 'l'},
-		{"go-on", no_argument, NULL, 'g'},       {NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},
+		{"seeds", required_argument, NULL, 'n'},
+		{"nodes", required_argument, NULL, 'k'},
+		{"loud", no_argument, NULL, 'l'},
+		{"go-on", no_argument, NULL, 'g'},
+		{"schedule", required_argument, NULL, 'd'},
+		{NULL, 0, NULL, 0},
 	};
 	uint64_t seed = 1, seeds = 1;
+	const char *schedule = NULL;
 	uint32_t nodes = 0;
 	bool loud = false, on = false;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGABRT, on_abort);
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 's')
@@ -82,6 +109,8 @@ int main(int argc, char **argv)
 			seeds = strtoull(optarg, NULL, 10);
 		else if (c == 'k')
 			nodes = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (c == 'd')
+			schedule = optarg;
 		else if (c == 'l')
 			loud = true;
 		else if (c == 'g')
@@ -91,5 +120,7 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc || (nodes != 0 && (nodes < 3 || nodes > NODES_MAX - 2)))
 		return usage(argv[0]);
+	if (schedule != NULL)
+		return tell(schedule, loud);
 	return live(seed, seeds, nodes, loud, on);
 }

@@ -46,15 +46,6 @@ void watch_commit(struct world *w, uint32_t at)
 	}
 }
 
-/* Each generation has a thousand terms of the table. */
-static uint64_t place_of(uint64_t term)
-{
-	struct epoch e = generation_epoch(term);
-
-	must(e.term < 1000 || e.generation == 1);
-	return (e.generation - 1) * 1000 + e.term;
-}
-
 /* Invariants 1 and 3. */
 static void check_leader(struct world *w, uint32_t at)
 {
@@ -63,14 +54,15 @@ static void check_leader(struct world *w, uint32_t at)
 
 	if (!raft_leads(r) || w->apart)
 		return;
-	must(place_of(term) < TERMS_MAX);
-	if (w->leader_of[place_of(term)] == at + 1)
-		return;
-	if (w->leader_of[place_of(term)] != 0) {
-		world_breach(w, "election safety: two leaders in one term");
-		return;
-	}
-	w->leader_of[place_of(term)] = at + 1;
+	for (uint32_t i = w->leaders; i-- > 0;)
+		if (w->leader[i].term == term) {
+			if (w->leader[i].who != at)
+				world_breach(w, "election safety: two leaders in one term");
+			return;
+		}
+	must(w->leaders < TERMS_MAX);
+	w->leader[w->leaders].term = term;
+	w->leader[w->leaders++].who = at;
 	for (uint64_t i = r->log.base + 1; i <= w->committed_max; i++)
 		if (w->committed[i].term != 0 && w->committed[i].term < term &&
 		    log_term(&r->log, i) != w->committed[i].term) {

@@ -426,6 +426,18 @@ void world_kill(struct world *w, uint32_t at)
 	shelf_crash(&w->node[at].shelf, &w->rng);
 }
 
+void world_twin(struct world *w, uint32_t at, uint32_t of)
+{
+	struct wnode *n = &w->node[at];
+
+	world_stop(w, at);
+	n->id = w->node[of].id;
+	n->scheduler = w->node[of].scheduler;
+	n->twin = true;
+	shelf_copy(&n->shelf, &w->node[of].shelf);
+	watch_forget(w, at);
+}
+
 void world_wipe(struct world *w, uint32_t at)
 {
 	world_kill(w, at);
@@ -661,21 +673,33 @@ void world_call(struct world *w, uint32_t at, uint8_t verb, bool acts, uint64_t 
 void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m)
 {
 	const struct store *s = w->node[to].store;
-	struct wevent v = {.kind = W_FRAME, .from = from, .to = to, .at = w->now};
 	uint32_t seat = voters_find_node(&s->raft.voters, w->node[from].id);
-	struct buffer body;
-	enum err err;
 
 	must(seat != VOTERS_NONE);
 	m->store = s->wal.store;
-	m->generation = generation_mark(&s->wal.generation);
+	m->generation = s->wal.state.generation;
 	m->from = s->raft.voters.seat[seat].voter;
 	m->to = s->wal.voter;
+	world_inject_birth(w, from, to, m);
+}
+
+void world_inject_birth(struct world *w, uint32_t from, uint32_t to, const struct message *m)
+{
+	struct buffer body;
+	enum err err;
+
 	buffer_init(&body, FRAME_MAX);
 	err = message_put(m, &body);
 	must(err == OK);
-	queue_copy(w, &v, buffer_bytes(&body));
+	world_resend(w, from, to, buffer_bytes(&body));
 	buffer_fini(&body);
+}
+
+void world_resend(struct world *w, uint32_t from, uint32_t to, struct bytes frame)
+{
+	struct wevent v = {.kind = W_FRAME, .from = from, .to = to, .at = w->now};
+
+	queue_copy(w, &v, frame);
 }
 
 uint32_t world_server(const struct world *w)

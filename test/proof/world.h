@@ -101,9 +101,13 @@ struct world {
 	uint64_t committed_max;
 	struct wfact *facts;
 	uint32_t facts_count, facts_room;
-	uint32_t *fact_at;             /* by index: the newest fact, plus one */
-	uint32_t leader_of[TERMS_MAX]; /* by term: place of the node, plus one */
-	uint32_t *map_crc;             /* by position; 0: not known */
+	uint32_t *fact_at; /* by index: the newest fact, plus one */
+	struct {
+		uint64_t term;
+		uint32_t who;
+	} leader[TERMS_MAX];
+	uint32_t leaders;
+	uint32_t *map_crc; /* by position; 0: not known */
 	struct {
 		struct id voter, candidate;
 		uint64_t term;
@@ -142,6 +146,8 @@ void world_up(struct world *w, uint32_t at);   /* starts what is down; a refusal
 void world_kill(struct world *w, uint32_t at); /* the power goes */
 void world_stop(struct world *w, uint32_t at); /* only the process ends */
 void world_wipe(struct world *w, uint32_t at); /* the power goes, and the disk with it */
+/* `at` becomes a second machine with the identity, and a copy of the disk, of `of`, which is down. */
+void world_twin(struct world *w, uint32_t at, uint32_t of);
 void world_pause(struct world *w, uint32_t at, uint64_t us);
 void world_cut(struct world *w, uint32_t at, bool in, bool out); /* from all others */
 void world_heal(struct world *w);                                /* no cut is left */
@@ -159,6 +165,8 @@ void world_resign(struct world *w, uint32_t at, struct id to);
 bool world_is_acked(const struct world *w, uint64_t token);
 /* A message as if from the voter of node `from`, in its start `boot` and `nonce`. */
 void world_inject(struct world *w, uint32_t from, uint32_t to, struct message *m);
+void world_inject_birth(struct world *w, uint32_t from, uint32_t to, const struct message *m);
+void world_resend(struct world *w, uint32_t from, uint32_t to, struct bytes frame);
 
 /* A person's word at the node (CALL_CONFIRM_LOSS, CALL_RETIRE), about these names, NULL at the end. The answer comes later,
  * into w->told. */

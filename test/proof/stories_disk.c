@@ -1,0 +1,101 @@
+/* Schedules about disks, snapshots and fences. */
+#include "test/proof/story.h"
+
+/* ---- a snapshot that comes late ---- */
+
+static struct buffer late[8];
+static uint32_t late_count;
+
+/* Keeps what is shipped to node 2. */
+static bool keep_pieces(struct world *w, uint32_t from, uint32_t to, const struct message *m)
+{
+	(void)w, (void)from;
+	if (m->kind == MESSAGE_SNAPSHOT && to == 2 && late_count < 8) {
+		enum err err;
+
+		buffer_init(&late[late_count], FRAME_MAX);
+		err = message_put(m, &late[late_count++]);
+		must(err == OK);
+	}
+	return false;
+}
+
+/* A shipment's frames come a second time, when its receiver is far beyond: nothing of its log or its map goes back. */
+void story_stale_snapshot(struct world *w)
+{
+	uint64_t last, applied;
+
+	late_count = 0;
+	if (!story_settle(w))
+		return;
+	world_kill(w, 2);
+	story_commit(w, 0, 200);
+	expect(w, w->node[0].store->raft.log.base > 50);
+	w->drop = keep_pieces;
+	world_up(w, 2);
+	world_run(w, 3000 * MS);
+	w->drop = NULL;
+	expect(w, late_count > 0 && world_said(&w->node[2], "snapshot installed"));
+	w->base.snapshot_every = 4 << 20;
+	story_commit(w, 0, 30);
+	last = log_last(&w->node[2].store->raft.log);
+	applied = w->node[2].store->applied;
+	expect(w, applied == last && w->node[2].store->raft.log.base < last);
+	for (uint32_t i = 0; i < late_count; i++)
+		world_resend(w, 0, 2, buffer_bytes(&late[i]));
+	world_run(w, 20 * MS);
+	for (uint32_t i = 0; i < late_count; i++)
+		buffer_fini(&late[i]);
+	expect(w, log_last(&w->node[2].store->raft.log) >= last);
+	expect(w, w->node[2].store->applied >= applied);
+	world_run(w, 500 * MS);
+	expect(w, world_map_crc(w->node[2].store) == world_map_crc(w->node[0].store));
+}
+
+/* ---- disks ---- */
+
+/* The leader's own disk is slow: the others' suffice for a commit, and nothing is lost with the leader. */
+void story_slow_leader(struct world *w)
+{
+	uint64_t began;
+	uint32_t next;
+
+	if (!story_settle(w))
+		return;
+	w->node[0].slow_us = 900 * MS;
+	began = w->now;
+	story_commit(w, 0, 50);
+	expect(w, w->acked == 50);
+	expect(w, w->now - began < 900 * MS);
+	expect(w, w->node[0].store->raft.stored < log_last(&w->node[0].store->raft.log));
+	world_kill(w, 0);
+	world_run(w, 2000 * MS);
+	next = world_server(w);
+	expect(w, next == 1 || next == 2);
+	world_up(w, 0);
+	w->node[0].slow_us = 0;
+	world_run(w, 3000 * MS);
+	expect(w, world_map_crc(w->node[0].store) == world_map_crc(w->node[next].store));
+}
+
+/* ---- fences ---- */
+
+/* A fence wants answers given after it was asked: those to the heartbeats before are none. */
+void story_old_fence(struct world *w)
+{
+	uint64_t fence;
+
+	if (!story_settle(w))
+		return;
+	fence = world_fence(w, 0);
+	world_run(w, 50 * MS);
+	expect(w, w->fenced == fence && w->fenced_err == OK);
+	/* The others are elected without him while he still thinks he leads. */
+	world_cut(w, 0, true, true);
+	fence = world_fence(w, 0);
+	world_run(w, 200 * MS);
+	expect(w, w->fenced != fence);
+	world_run(w, 2000 * MS);
+	expect(w, w->fenced == fence && w->fenced_err == ERR_FENCED);
+	expect(w, world_server(w) != 0);
+}
