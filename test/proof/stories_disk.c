@@ -29,7 +29,7 @@ void story_stale_snapshot(struct world *w)
 	if (!story_settle(w))
 		return;
 	world_kill(w, 2);
-	story_commit(w, 0, 200);
+	story_commit(w, 0, 400);
 	expect(w, w->node[0].store->raft.log.base > 50);
 	w->drop = keep_pieces;
 	world_up(w, 2);
@@ -76,6 +76,61 @@ void story_slow_leader(struct world *w)
 	w->node[0].slow_us = 0;
 	world_run(w, 3000 * MS);
 	expect(w, world_map_crc(w->node[0].store) == world_map_crc(w->node[next].store));
+}
+
+/* A voter's disk is put back to what it was before it voted and acknowledged. What it promised since, it does not know: it
+ * has no voice, so that with it and one that lacks the entries nothing is decided. */
+void story_rolled_back(struct world *w)
+{
+	struct shelf then = {0};
+
+	if (!story_settle(w))
+		return;
+	world_stop(w, 1);
+	shelf_copy(&then, &w->node[1].shelf);
+	world_up(w, 1);
+	world_run(w, 1000 * MS);
+	world_cut(w, 2, true, true);
+	story_commit(w, 0, 20);
+	expect(w, w->acked == 20);
+	world_stop(w, 1);
+	shelf_copy(&w->node[1].shelf, &then);
+	shelf_fini(&then);
+	watch_forget(w, 1);
+	/* Node 0, which knows all of it, is away. */
+	world_cut(w, 0, true, true);
+	w->cut[1][2] = w->cut[2][1] = false;
+	world_up(w, 1);
+	world_run(w, 5000 * MS);
+	expect(w, w->breach == NULL);
+	world_heal(w);
+	world_run(w, 8000 * MS);
+	expect(w, world_server(w) != NODES_MAX);
+	expect(w, w->node[world_server(w)].store->applied >= 20);
+}
+
+/* The disk of a voter runs in two machines at once: one of the two is heard, and never both. */
+void story_cloned(struct world *w)
+{
+	w->node[0].founder = true;
+	for (uint32_t i = 0; i < 3; i++)
+		world_up(w, i);
+	world_run(w, 5000 * MS);
+	expect(w, world_server(w) == 0);
+	story_commit(w, 0, 10);
+	world_stop(w, 1);
+	world_twin(w, 3, 1);
+	world_up(w, 1);
+	world_up(w, 3);
+	world_run(w, 3000 * MS);
+	expect(w, world_said(&w->node[0], "log copied or restored: voter=") ||
+			  world_said(&w->node[2], "log copied or restored: voter="));
+	world_kill(w, 0);
+	world_run(w, 5000 * MS);
+	world_up(w, 0);
+	world_stop(w, 3);
+	world_run(w, 5000 * MS);
+	expect(w, world_server(w) != NODES_MAX);
 }
 
 /* ---- fences ---- */

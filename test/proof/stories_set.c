@@ -23,6 +23,7 @@ void story_leader_leaves(struct world *w)
 	uint32_t next;
 
 	w->base.replace_after_ms = 2000;
+	w->base.change_every_ms = 500;
 	if (!story_settle(w))
 		return;
 	story_commit(w, 0, 20);
@@ -53,6 +54,7 @@ void story_removed_server(struct world *w)
 	uint64_t term;
 
 	w->base.replace_after_ms = 5000;
+	w->base.change_every_ms = 1000;
 	if (!story_settle(w))
 		return;
 	gone = outsider(w) == 1 ? 2 : 1;
