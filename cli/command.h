@@ -28,6 +28,7 @@ int store_command(int argc, char **argv);
 /* `director confirm-loss`: what stands behind it. */
 int confirm_loss(int argc, char **argv);
 int audit_command(int argc, char **argv);
+int drill_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int discovery_command(int argc, char **argv);
 int jobs_command(int argc, char **argv);

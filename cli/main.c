@@ -28,6 +28,7 @@ const struct command commands[] = {
 	{"workers",   "runners", workers_command,   "", "workers with their slots and jobs"},
 	{"director",  NULL, director_command,  "[switch-over [--to NODE] [--wait|--force] | confirm-loss NODE… [--yes]]", "who directs, who votes, what is survived; move the role"},
 	{"store",     NULL, store_command,     "retire ID [--yes]", "of two generations or stores that met, set the other side's state aside"},
+	{"drill",     NULL, drill_command,     "[--yes]", "rehearse the loss of the director; say what it cost"},
 	{"audit",     NULL, audit_command,     "", "what people moved, newest first"},
 	{"status",    NULL, status_command,    "", "this node at one glance"},
 	{"discovery", NULL, discovery_command, "", "how nodes are being found"},

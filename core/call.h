@@ -52,6 +52,8 @@ enum {
 	X(CALL_SWITCH_OVER, 27,                                                                    \
 	  AT_DIRECTOR) /* [to, wait, force, preferred] -> [name, name before, took_ms] */          \
 	X(CALL_AUDIT, 28, AT_DIRECTOR) /* [limit] -> sheet */                                      \
+	X(CALL_DRILL, 29,                                                                          \
+	  AT_DIRECTOR) /* [] -> [epoch], then it falls silent; [epoch] -> [from, to, took_ms] */   \
 	X(CALL_OUTPUT, 40,                                                                         \
 	  AT_NODE) /* [job, step, number, from_out, from_err, wait_ms] -> [eof, out, err] */
 

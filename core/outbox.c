@@ -226,6 +226,7 @@ static struct tell keep_tell(struct outbox *o, const struct tell *from)
 	case TELL_GIVEN_UP:
 	case TELL_STOP:
 	case TELL_STOPPED:
+	case TELL_MUTE:
 		break;
 	}
 	return tell;

@@ -32,6 +32,7 @@ enum tell_kind {
 	TELL_STANDBYS, /* the leader's store -> director: who could take over, at every change */
 	TELL_STOP, /* node -> director: this node is to end: keep the role for it, or hand it over */
 	TELL_STOPPED, /* director -> node: the role is where it shall be; go on */
+	TELL_MUTE, /* director -> node: for some seconds the store neither hears nor says anything (a rehearsal) */
 };
 
 /* What became of a vote that was to be given up. */

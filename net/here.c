@@ -259,6 +259,7 @@ void here_answer(struct node *n, const struct event *e, const struct call *call,
 	case CALL_JOB_CANCEL:
 	case CALL_SWITCH_OVER:
 	case CALL_AUDIT:
+	case CALL_DRILL:
 	case CALL_OUTPUT:
 		never("routed elsewhere");
 		break;

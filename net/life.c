@@ -15,6 +15,9 @@
 #define LEAVING_MAX_US  UINT64_C(2000000)
 #define LEAVING_LOOK_US UINT64_C(20000)
 
+/* Longest election timeouts for which a drill lasts. */
+#define DRILL_ELECTIONS 4u
+
 enum { TOKEN_BOOT = 1 };
 
 static void boot_save(struct node *n, struct outbox *outbox)
@@ -208,6 +211,22 @@ static void given_up(struct node *n, const struct event *e, struct outbox *outbo
 	to_leaving(n, outbox);
 }
 
+bool life_is_mute(const struct node *n)
+{
+	return n->now_us < n->life.mute_until_us;
+}
+
+/* Long enough for the others to find out, and to elect more than once. */
+static void fall_mute(struct node *n, struct outbox *outbox)
+{
+	uint64_t longest_us = (uint64_t)n->config->election_ms * 2 * 1000;
+
+	n->life.mute_until_us = n->now_us + DRILL_ELECTIONS * longest_us;
+	outbox_log(outbox, LOG_LEVEL_WARN,
+		   "drill: the store falls silent, another is to take over: for_ms=%llu",
+		   (unsigned long long)(DRILL_ELECTIONS * longest_us / 1000));
+}
+
 static void obey(struct node *n, const struct event *e, struct outbox *outbox)
 {
 	switch (e->signal) {
@@ -247,6 +266,8 @@ void life_step(struct node *n, const struct event *e, struct outbox *outbox)
 			to_giving_up(n, outbox);
 		else if (e->tell.kind == TELL_GIVEN_UP)
 			given_up(n, e, outbox);
+		else if (e->tell.kind == TELL_MUTE)
+			fall_mute(n, outbox);
 	}
 	end_on(n, outbox);
 }

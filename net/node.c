@@ -107,7 +107,7 @@ static void carry(struct node *n, enum owner owner, const struct effect *e)
 	case EFFECT_POST:
 		if (is_to_self(n, e))
 			loop_back(n, e);
-		else
+		else if (e->post.purpose != PURPOSE_STORE || !life_is_mute(n))
 			queue_post(n, e);
 		break;
 	case EFFECT_UNLINK:
@@ -258,7 +258,8 @@ static void route_frame(struct node *n, const struct event *e)
 			step(n, e->frame.body.at[0] == VIEW_ALL ? OWNER_ALL : OWNER_SCHEDULERS, e);
 		break;
 	case FRAME_STORE:
-		step(n, OWNER_STORE, e);
+		if (!life_is_mute(n))
+			step(n, OWNER_STORE, e);
 		break;
 	case FRAME_ATTACH:
 	case FRAME_REPORT:
@@ -387,6 +388,7 @@ static void route_tell(struct node *n, const struct event *e)
 		step(n, OWNER_DIRECTOR, e);
 		break;
 	case TELL_STOPPED:
+	case TELL_MUTE:
 		step(n, OWNER_NODE, e);
 		break;
 	}

@@ -59,6 +59,7 @@ struct life {
 	bool directing;         /* we lead, and serve */
 	uint32_t dedicated;     /* living members that are workers and nothing else */
 	struct role_watch role; /* schedulers only */
+	uint64_t mute_until_us; /* what stores say is dropped until then, in and out */
 };
 
 struct queued {
@@ -115,6 +116,8 @@ void node_delivered(void *self, const struct event *e);
 
 /* life.c */
 void life_step(struct node *n, const struct event *e, struct outbox *outbox);
+/* A rehearsed loss is under way: our store is as good as not there. */
+bool life_is_mute(const struct node *n);
 /* The node ends in order; `hand_over`: its role is not kept for it; `leaves`: it does not come back. */
 void life_end(struct node *n, bool hand_over, bool leaves, struct outbox *outbox);
 /* After the store's turn: what state the directorship is in. */

@@ -138,6 +138,7 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 	case TELL_GIVE_UP:
 	case TELL_GIVEN_UP:
 	case TELL_STOPPED:
+	case TELL_MUTE:
 		break;
 	case TELL_STANDBYS:
 		role_told_standbys(d, t);

@@ -600,6 +600,9 @@ void call_step(struct director *d, const struct event *e, struct outbox *o)
 	case CALL_AUDIT:
 		role_audit(d, &c, &to, o);
 		break;
+	case CALL_DRILL:
+		drill_call(d, &c, &to, o);
+		break;
 	default:
 		refuse(d, &to, EXIT_USAGE, "the director does not know this call", o);
 		break;

@@ -7,7 +7,8 @@
  *   director_sheet.c  clients: the tables
  *   director_keep.c   history and keys: what is deleted, and when
  *   director_role.c   the role: how it came, how it goes, for whom it is held
- *   director_switch.c clients: who moves the role, and the audit of it */
+ *   director_switch.c clients: who moves the role, and the audit of it
+ *   director_drill.c  clients: who rehearses its loss */
 #ifndef SCHED_DIRECTOR_PART_H
 #define SCHED_DIRECTOR_PART_H
 
@@ -264,6 +265,10 @@ void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, str
 /* --- director_switch.c --- */
 void role_call(struct director *d, const struct call *c, const struct reply *to, struct outbox *o);
 void role_audit(struct director *d, const struct call *c, const struct reply *to, struct outbox *o);
+
+/* --- director_drill.c --- */
+void drill_call(struct director *d, const struct call *c, const struct reply *to, struct outbox *o);
+void drill_committed(struct director *d, const struct promise *p, struct outbox *o);
 
 /* --- director_keep.c --- */
 void keep_turn(struct director *d);

@@ -159,6 +159,9 @@ static void keep_promise(struct director *d, const struct promise *p, struct out
 	case PROMISE_ATTACHED:
 		work_registered(d, p, o);
 		break;
+	case PROMISE_DRILL:
+		drill_committed(d, p, o);
+		break;
 	case PROMISE_ROLE:
 	case PROMISE_MARK:
 		role_committed(d, p, o);
@@ -193,6 +196,7 @@ static void break_promise(struct director *d, const struct promise *p, struct ou
 	switch (p->kind) {
 	case PROMISE_SUBMITTED:
 	case PROMISE_GOOD:
+	case PROMISE_DRILL:
 		call_answer(o, &p->to, EXIT_NO_DIRECTOR, (struct bytes){0},
 			    "the commit's outcome is not known: ask again");
 		break;

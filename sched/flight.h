@@ -31,6 +31,7 @@ enum promise_kind {
 	PROMISE_ATTACHED,  /* the worker's registration stands */
 	PROMISE_ROLE,      /* our row stands: who asked for it is answered */
 	PROMISE_MARK,      /* leadership may go */
+	PROMISE_DRILL,     /* we may fall silent */
 };
 
 struct promise {

@@ -305,6 +305,7 @@ static void step_tell(struct store *s, const struct event *e, struct outbox *o)
 	case TELL_STANDBYS:
 	case TELL_STOP:
 	case TELL_STOPPED:
+	case TELL_MUTE:
 		break;
 	}
 }

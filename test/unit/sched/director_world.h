@@ -85,7 +85,7 @@ struct world {
 	struct heard_answer answer[ANSWERS];
 	uint32_t commits, orders, reported, ends;
 	bool nobody_takes; /* leadership that is offered */
-	uint32_t offers, stopped;
+	uint32_t offers, stopped, muted;
 };
 
 static struct id world_id(uint8_t n)
@@ -402,6 +402,8 @@ static void world_deliver(struct world *w, struct note *n)
 		world_offer(w, n->from, e->tell.lead.who);
 	} else if (e->kind == EFFECT_TELL && e->tell.kind == TELL_STOPPED) {
 		w->stopped++;
+	} else if (e->kind == EFFECT_TELL && e->tell.kind == TELL_MUTE) {
+		w->muted++;
 	} else if (e->kind == EFFECT_POST) {
 		bool found = false;
 
