@@ -550,8 +550,12 @@ void work_link(struct director *d, const struct event *e, struct outbox *o)
 			return;
 		h->linked = false;
 		h->peer.link = 0;
-		disconnect(d, h, e->link.broken ? "its connection broke" : "its connection ended",
-			   o);
+		if (h->attached)
+			disconnect(d, h,
+				   e->link.broken ? "its connection broke" : "its connection ended",
+				   o);
+		else if (d->serving && h->has_facts && h->member == MEMBER_ALIVE)
+			work_direct(d, h, o); /* it was told on a stream that was long dead */
 	} else if (!h->attached && (h->is_worker || h->registered)) {
 		h->peer = *peer;
 		h->linked = true;

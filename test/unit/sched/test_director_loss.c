@@ -60,6 +60,40 @@ static void a_crowd_is_prompted_a_few_in_a_turn_and_each_once(void **state)
 	kv_close(kv);
 }
 
+static void who_was_prompted_on_a_stream_that_was_dead_is_prompted_on_another(void **state)
+{
+	struct director_config config = {.self = {{9}}, .seed = 1};
+	struct kv *kv = kv_open(STATE_MAX);
+	struct director *d = director_open(&config, kv);
+	struct outbox *o = outbox_open();
+	struct facts facts = {.id = {{1}}, .roles = ROLE_WORKER};
+	struct event member = {.kind = EVENT_TELL, .now_us = 1000}, lead = member;
+	struct event link = {.kind = EVENT_LINK, .now_us = 1000};
+
+	(void)state;
+	member.tell =
+		(struct tell){.kind = TELL_MEMBER, .member = {.view = VIEW_ALL, .facts = &facts}};
+	lead.tell = (struct tell){.kind = TELL_LEAD,
+				  .lead = {.epoch = {1, 2}, .self = true, .serving = true}};
+	link.link.peer = (struct peer){.id = facts.id, .link = 7};
+	link.link.purpose = PURPOSE_RPC;
+	link.link.up = true;
+	director_step(d, &member, o);
+	director_step(d, &link, o);
+	director_step(d, &lead, o);
+	assert_int_equal(count_posts(o), 1);
+	link.link.up = false;
+	director_step(d, &link, o);
+	assert_int_equal(count_posts(o), 1);
+	link.link.peer.link =
+		8; /* the other one did not come to be: it is known again when gossip says so */
+	director_step(d, &link, o);
+	assert_int_equal(count_posts(o), 0);
+	outbox_close(o);
+	director_close(d);
+	kv_close(kv);
+}
+
 static void what_runs_goes_on_under_a_new_director_and_is_not_run_again(void **state)
 {
 	struct world *w = world_open(100);
@@ -617,6 +651,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_director_prompts_every_worker_it_knows_of),
 		cmocka_unit_test(a_crowd_is_prompted_a_few_in_a_turn_and_each_once),
+		cmocka_unit_test(who_was_prompted_on_a_stream_that_was_dead_is_prompted_on_another),
 		cmocka_unit_test(what_runs_goes_on_under_a_new_director_and_is_not_run_again),
 		cmocka_unit_test(
 			an_assignment_whose_order_was_never_sent_is_ordered_by_the_next_director),
