@@ -395,7 +395,7 @@ bool plan_next(const struct voters *now, const struct sitter *s, uint32_t count,
 
 	room_open(&r, now, s, count, wish);
 	r.draft = plan_draft(now, s, count, wish);
-	why = elect(&r, &chosen, &p.urgent);
+	why = wish.still ? NULL : elect(&r, &chosen, &p.urgent);
 	if (why != NULL && chosen.count > 0) {
 		p.votes = true;
 		p.why = why;

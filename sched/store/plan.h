@@ -33,6 +33,7 @@ struct wish {
 	uint32_t voters; /* how many there should be */
 	bool spread;     /* never two on one machine; else only when enough machines exist */
 	bool patient;    /* one does not become two while a third is on its way */
+	bool still;      /* who votes stays as it is: only who learns may change */
 };
 
 struct plan {

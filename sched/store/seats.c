@@ -16,7 +16,7 @@
 struct wish seats_wish(const struct store *s)
 {
 	return (struct wish){s->cfg.voters, s->cfg.spread,
-			     s->pair_us == 0 || s->pair_us + PATIENCE_US > s->now_us};
+			     s->pair_us == 0 || s->pair_us + PATIENCE_US > s->now_us, false};
 }
 
 static bool follows_closely(const struct store *s, struct id voter)
@@ -217,7 +217,11 @@ static bool look(struct store *s, struct plan *p)
 		if (plan_next(&s->raft.voters, sitters, count, wish, &hasty) && hasty.votes)
 			s->pair_us = s->now_us;
 	}
-	return found && may_now(s, p) && stands(s, &p->next);
+	if (!found || (may_now(s, p) && stands(s, &p->next)))
+		return found;
+	/* Who learns does not wait for it. */
+	wish.still = true;
+	return p->votes && plan_next(&s->raft.voters, sitters, count, wish, p);
 }
 
 /* A witness that leads hands over to a scheduler who votes; only where there is none it seats one. */

@@ -231,6 +231,26 @@ static void two_schedulers_and_a_worker_are_three_voters(void **state)
 	assert_int_equal(r.voters.count, 3);
 }
 
+static void who_learns_does_not_wait_for_who_votes(void **state)
+{
+	struct room r;
+
+	(void)state;
+	room_init(&r, 3, 0);
+	settle(&r);
+	r.count = 4;
+	r.sitter[3] = r.sitter[2];
+	node(&r, 4)->node = name(4);
+	node(&r, 4)->voter = name(104);
+	node(&r, 2)->left = true;
+	r.wish.still = true;
+	assert_int_equal(settle(&r), 0);
+	assert_true(only(&r, "123") && sits(&r, 4));
+	r.wish.still = false;
+	assert_int_equal(settle(&r), 1);
+	assert_true(only(&r, "134"));
+}
+
 static void further_schedulers_only_learn(void **state)
 {
 	struct room r;
@@ -515,6 +535,7 @@ int main(void)
 		cmocka_unit_test(the_only_voter_can_not_go),
 		cmocka_unit_test(from_one_to_three_in_one_change),
 		cmocka_unit_test(two_schedulers_and_a_worker_are_three_voters),
+		cmocka_unit_test(who_learns_does_not_wait_for_who_votes),
 		cmocka_unit_test(further_schedulers_only_learn),
 		cmocka_unit_test(five_are_five_when_wished),
 		cmocka_unit_test(machines_of_their_own_come_first),
