@@ -115,7 +115,7 @@ static void told(struct director *d, const struct event *e, struct outbox *o)
 	case TELL_RESTORED:
 		director_stop(d, "the state was replaced", o);
 		state_load(d, o);
-		state_level(d, level_of(d->map), o);
+		state_look_over(d, o);
 		break;
 	case TELL_FENCED:
 		work_fenced(d, t->batch.token, t->batch.err, o);

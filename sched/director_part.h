@@ -155,6 +155,8 @@ void state_committed(struct director *d, const struct tell *t, struct outbox *o)
 void state_applied(struct director *d, const struct tell *t, struct outbox *o);
 /* The state's level, as a row says it: raised, or more than is known here. */
 void state_level(struct director *d, uint32_t level, struct outbox *o);
+/* After a snapshot took the place of all: its level, and whether all its rows are of a known kind. */
+void state_look_over(struct director *d, struct outbox *o);
 /* Raises it when that is due. */
 void state_raise(struct director *d);
 /* What the batch would have changed is as the map has it; who was promised an answer is told to ask again. */

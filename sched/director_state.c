@@ -270,21 +270,45 @@ void state_raise(struct director *d)
 	d->level.token = flight->token;
 }
 
+/* What this program can not read it does not act upon: the node ends, and is not to be started again as it is. */
+static void end_too_old(struct director *d, const char *why, struct outbox *o)
+{
+	outbox_log(o, LOG_LEVEL_ERROR, "%s", why);
+	director_stop(d, "the state is too new", o);
+	d->too_old = true;
+	outbox_exit(o, EXIT_CONFIG);
+}
+
 void state_level(struct director *d, uint32_t level, struct outbox *o)
 {
 	char why[200];
 
 	if (level_fits(level, d->level.known, why) != OK) {
-		outbox_log(o, LOG_LEVEL_ERROR, "%s", why);
-		director_stop(d, "the state is too new", o);
-		d->too_old = true;
-		outbox_exit(o, EXIT_CONFIG);
+		end_too_old(d, why, o);
 		return;
 	}
 	if (level > d->level.state && d->serving)
 		outbox_log(o, LOG_LEVEL_INFO, "state raised: level=%u from=%u", level,
 			   d->level.state);
 	d->level.state = level;
+}
+
+/* A kind of row that this program does not know. */
+static void state_strange(struct director *d, struct bytes key, struct outbox *o)
+{
+	char why[200];
+
+	level_strange(key, why);
+	end_too_old(d, why, o);
+}
+
+void state_look_over(struct director *d, struct outbox *o)
+{
+	struct bytes key;
+
+	state_level(d, level_of(d->map), o);
+	if (!d->too_old && state_find_strange(d->map, &key))
+		state_strange(d, key, o);
 }
 
 static void apply_job(struct director *d, struct bytes name, struct bytes record, bool drop,
@@ -347,9 +371,12 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 		case STATE_HELD:
 			role_note(d, kind, drop ? (struct bytes){0} : value);
 			break;
+		case STATE_OTHER:
+			if (!drop)
+				state_strange(d, key, o);
+			break;
 		case STATE_KEY:
 		case STATE_AUDIT:
-		case STATE_OTHER:
 			break;
 		}
 	}

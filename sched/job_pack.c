@@ -603,3 +603,24 @@ enum state_kind state_key_kind(struct bytes key, struct bytes *name)
 	}
 	return STATE_OTHER;
 }
+
+bool state_find_strange(const struct kv *map, struct bytes *key)
+{
+	struct bytes after = {0}, name, value;
+	uint8_t end[STATE_KEY_MAX];
+
+	while (kv_next(map, after, key, &value) == OK) {
+		enum state_kind kind = state_key_kind(*key, &name);
+
+		if (kind == STATE_OTHER)
+			return true;
+		after = *key;
+		if (name.len == 0)
+			continue;
+		/* To behind all that begin alike. */
+		memset(end, 0xff, sizeof(end));
+		memcpy(end, prefixes[kind], strlen(prefixes[kind]));
+		after = bytes_of(end, sizeof(end));
+	}
+	return false;
+}

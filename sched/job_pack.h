@@ -10,6 +10,7 @@
 #include "core/bytes.h"
 #include "core/err.h"
 #include "sched/job.h"
+#include "sched/kv.h"
 
 /* --- the record --- */
 MUST_USE enum err job_put(const struct job *job, struct buffer *out);
@@ -138,5 +139,7 @@ struct state_key state_key_audit(const uint8_t stamp[8]);
 struct bytes state_key_bytes(const struct state_key *k);
 /* Which kind a key is of, and what stands behind its prefix. */
 enum state_kind state_key_kind(struct bytes key, struct bytes *name);
+/* The first row of a kind that is not known; false: there is none. It does not look at every row of a known kind. */
+bool state_find_strange(const struct kv *map, struct bytes *key);
 
 #endif

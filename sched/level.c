@@ -63,3 +63,18 @@ enum err level_fits(uint32_t state, uint32_t known, char why[200])
 		 state, known);
 	return ERR_VERSION;
 }
+
+void level_strange(struct bytes key, char why[200])
+{
+	int shown = key.len < 16 ? (int)key.len : 16;
+	char text[17];
+
+	for (int i = 0; i < shown; i++)
+		text[i] = key.at[i] >= 0x20 && key.at[i] < 0x7f ? (char)key.at[i] : '?';
+	text[shown] = '\0';
+	snprintf(why, 200,
+		 "the cluster's state holds a kind of row that this program does not know (%s); "
+		 "install "
+		 "the version that the other schedulers run",
+		 text);
+}

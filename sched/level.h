@@ -40,5 +40,7 @@ struct bytes level_key(void);
 uint32_t level_due(const struct level *l);
 /* ERR_VERSION, and the sentence in `why`, when the state is newer than what is known. */
 MUST_USE enum err level_fits(uint32_t state, uint32_t known, char why[200]);
+/* The sentence for a row of an unknown kind. */
+void level_strange(struct bytes key, char why[200]);
 
 #endif

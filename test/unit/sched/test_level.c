@@ -193,6 +193,61 @@ static void a_standby_that_meets_a_raised_level_stops_before_it_acts(void **stat
 	world_close(w);
 }
 
+static void put(struct kv *map, const char *key)
+{
+	assert_int_equal(kv_put(map, bytes_str(key), BYTES("x")), OK);
+}
+
+static void a_row_of_an_unknown_kind_is_found_among_the_others(void **state)
+{
+	struct kv *map = kv_open(4096);
+	struct bytes key;
+
+	(void)state;
+	put(map, "job/0123456789abcdef");
+	put(map, "job/0123456789abcdeg");
+	put(map, "key/mine");
+	put(map, "turn");
+	put(map, "held");
+	put(map, "worker/0123456789abcdef");
+	assert_false(state_find_strange(map, &key));
+	put(map, "calendar/daily");
+	assert_true(state_find_strange(map, &key));
+	kv_drop(map, BYTES("calendar/daily"));
+	put(map, "job0");
+	assert_true(state_find_strange(map, &key));
+	assert_true(bytes_same(key, BYTES("job0")));
+	kv_drop(map, BYTES("job0"));
+	put(map, "zone/");
+	assert_true(state_find_strange(map, &key));
+	kv_close(map);
+}
+
+static void a_standby_that_meets_an_unknown_kind_of_row_stops_and_names_it(void **state)
+{
+	struct world *w = world_of(1, 1);
+	struct tell t = {.kind = TELL_APPLIED, .batch = {.epoch = {1, 2}, .position = 1}};
+	char line[200];
+	struct batch b;
+	struct buffer packed;
+	int code = 0;
+
+	(void)state;
+	batch_init(&b);
+	buffer_init(&packed, 256);
+	assert_int_equal(batch_put(&b, BYTES("calendar/\x01 and more of it"), BYTES("x")), OK);
+	assert_int_equal(batch_pack(&b, WALL, &packed), OK);
+	t.batch.batch = buffer_bytes(&packed);
+	assert_true(ends(w, &t, line, &code));
+	assert_string_equal(
+		line, "the cluster's state holds a kind of row that this program does not know "
+		      "(calendar/? and m); install the version that the other schedulers run");
+	assert_int_equal(code, EXIT_CONFIG);
+	buffer_fini(&packed);
+	batch_fini(&b);
+	world_close(w);
+}
+
 static void a_snapshot_of_a_newer_state_stops_it_too(void **state)
 {
 	struct world *w = world_of(2, 1);
@@ -232,6 +287,8 @@ int main(void)
 		cmocka_unit_test(nobody_raises_it_above_what_he_knows_himself),
 		cmocka_unit_test(a_raise_of_unknown_outcome_is_tried_again),
 		cmocka_unit_test(a_standby_that_meets_a_raised_level_stops_before_it_acts),
+		cmocka_unit_test(a_row_of_an_unknown_kind_is_found_among_the_others),
+		cmocka_unit_test(a_standby_that_meets_an_unknown_kind_of_row_stops_and_names_it),
 		cmocka_unit_test(a_snapshot_of_a_newer_state_stops_it_too),
 	};
 
