@@ -25,8 +25,8 @@ int members_command(int argc, char **argv);
 int workers_command(int argc, char **argv);
 int director_command(int argc, char **argv);
 int store_command(int argc, char **argv);
-/* `director confirm-loss`: what stands behind it. */
-int confirm_loss(int argc, char **argv);
+/* `director confirm-loss`: what stands behind it, settings taken out. */
+int confirm_loss(const struct config *config, int count, char **rest);
 int audit_command(int argc, char **argv);
 int drill_command(int argc, char **argv);
 int status_command(int argc, char **argv);

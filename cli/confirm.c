@@ -56,15 +56,13 @@ static bool says_yes(void)
 }
 
 /* `usage` stands behind "say which: ". */
-static int confirm(enum call_verb verb, const char *usage, int argc, char **argv)
+static int confirm(const struct config *config, enum call_verb verb, const char *usage, int count,
+		   char **rest)
 {
-	struct config config;
 	struct client c = {.fd = -1};
 	struct told told = {0};
-	char **rest = NULL;
-	int count = 0, names = 0;
+	int names = 0, code = EXIT_GOOD;
 	bool yes = false;
-	int code = client_settings(&config, argc, argv, &rest, &count);
 
 	for (int i = 0; code == EXIT_GOOD && i < count; i++) {
 		if (!strcmp(rest[i], "--yes"))
@@ -78,7 +76,7 @@ static int confirm(enum call_verb verb, const char *usage, int argc, char **argv
 	}
 	if (code == EXIT_GOOD && (names == 0 || names > (int)STORE_REPLICAS_MAX))
 		code = fail(EXIT_USAGE, "say which: %s", usage);
-	if (code == EXIT_GOOD && (code = client_open(&c, &config)) != EXIT_GOOD)
+	if (code == EXIT_GOOD && (code = client_open(&c, config)) != EXIT_GOOD)
 		fail(code, "%s", c.why);
 	if (code == EXIT_GOOD)
 		code = ask(&c, verb, false, 0, names, rest, &told);
@@ -93,18 +91,27 @@ static int confirm(enum call_verb verb, const char *usage, int argc, char **argv
 	if (code == EXIT_GOOD)
 		puts(told.text);
 	client_close(&c);
-	free(rest);
 	return code;
 }
 
-int confirm_loss(int argc, char **argv)
+int confirm_loss(const struct config *config, int count, char **rest)
 {
-	return confirm(CALL_CONFIRM_LOSS, "witan director confirm-loss NODE… [--yes]", argc, argv);
+	return confirm(config, CALL_CONFIRM_LOSS, "witan director confirm-loss NODE… [--yes]",
+		       count, rest);
 }
 
 int store_command(int argc, char **argv)
 {
-	if (argc == 0 || strcmp(argv[0], "retire") != 0)
-		return fail(EXIT_USAGE, "say what: witan store retire ID [--yes]");
-	return confirm(CALL_RETIRE, "witan store retire ID [--yes]", argc - 1, argv + 1);
+	struct config config;
+	char **rest = NULL;
+	int count = 0;
+	int code = client_settings(&config, argc, argv, &rest, &count);
+
+	if (code == EXIT_GOOD && (count == 0 || strcmp(rest[0], "retire") != 0))
+		code = fail(EXIT_USAGE, "say what: witan store retire ID [--yes]");
+	if (code == EXIT_GOOD)
+		code = confirm(&config, CALL_RETIRE, "witan store retire ID [--yes]", count - 1,
+			       rest + 1);
+	free(rest);
+	return code;
 }

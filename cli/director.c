@@ -117,8 +117,6 @@ int director_command(int argc, char **argv)
 	char **rest = NULL;
 	int count = 0;
 
-	if (argc > 0 && !strcmp(argv[0], "confirm-loss"))
-		return confirm_loss(argc - 1, argv + 1);
 	int code = client_settings(&config, argc, argv, &rest, &count);
 	if (code == EXIT_GOOD)
 		code = show_flag(&count, rest, &form);
@@ -128,6 +126,8 @@ int director_command(int argc, char **argv)
 		code = read_wish(&wish, count - 1, rest + 1);
 		if (code == EXIT_GOOD)
 			code = switch_over(&config, &wish);
+	} else if (code == EXIT_GOOD && !strcmp(rest[0], "confirm-loss")) {
+		code = confirm_loss(&config, count - 1, rest + 1);
 	} else if (code == EXIT_GOOD) {
 		code = fail(EXIT_USAGE,
 			    "`witan director` takes switch-over and confirm-loss, not `%s`",

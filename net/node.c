@@ -233,6 +233,17 @@ static void route_call(struct node *n, const struct event *e)
 	buffer_fini(&body);
 }
 
+/* The other end of this stream lives in a generation that is not ours, nor was. */
+static bool is_apart(const struct node *n, const struct event *e)
+{
+	const struct hello *h = links_hello(n->links, e->frame.peer.link);
+
+	if (h == NULL)
+		return false;
+	struct store_where theirs = {.store = h->store, .mark = h->epoch.generation};
+	return store_is_apart(n->store, &theirs);
+}
+
 /* A director's word to a worker names its epoch; who learns of a later generation by it asks for the record. */
 static void hear_director(struct node *n, const struct event *e)
 {
@@ -248,6 +259,8 @@ static void hear_director(struct node *n, const struct event *e)
 		return;
 	store_directed(n->store, &e->frame.peer, f.store, f.epoch.generation, n->tray);
 	node_carry(n, OWNER_STORE);
+	if (!is_apart(n, e))
+		step(n, OWNER_WORKER, e);
 }
 
 static void route_frame(struct node *n, const struct event *e)
@@ -262,6 +275,9 @@ static void route_frame(struct node *n, const struct event *e)
 			step(n, OWNER_STORE, e);
 		break;
 	case FRAME_ATTACH:
+		if (!is_apart(n, e))
+			step(n, OWNER_DIRECTOR, e);
+		break;
 	case FRAME_REPORT:
 	case FRAME_LEASE_ASK:
 		step(n, OWNER_DIRECTOR, e);
@@ -269,7 +285,6 @@ static void route_frame(struct node *n, const struct event *e)
 	case FRAME_DIRECT:
 	case FRAME_ATTACHED:
 		hear_director(n, e);
-		step(n, OWNER_WORKER, e);
 		break;
 	case FRAME_ORDER:
 	case FRAME_REPORTED:

@@ -80,6 +80,9 @@ struct store_where store_where(const struct store *s);
  * one's record. */
 void store_meet(struct store *s, const struct peer *peer, const struct store_where *theirs,
 		struct outbox *outbox);
+/* It lives in a generation that is neither ours nor an ancestor of ours, nor known to us as a later one: our worker does not
+ * obey its director, and our director wants none of its workers. */
+bool store_is_apart(const struct store *s, const struct store_where *theirs);
 /* A director of this generation spoke to our worker: the same. */
 void store_directed(struct store *s, const struct peer *from, struct id store, uint64_t generation,
 		    struct outbox *outbox);

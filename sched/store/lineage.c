@@ -83,6 +83,15 @@ void store_meet(struct store *s, const struct peer *peer, const struct store_whe
 		show(s, peer, o);
 }
 
+bool store_is_apart(const struct store *s, const struct store_where *theirs)
+{
+	const struct generation *own = lineage_own(s);
+
+	return own->number > 1 && theirs->mark > 1 && id_same(own->store, theirs->store) &&
+	       !generation_is_ours(own, theirs->store, theirs->mark) &&
+	       !generation_outlived(own, theirs->store, theirs->mark);
+}
+
 void store_directed(struct store *s, const struct peer *from, struct id store, uint64_t generation,
 		    struct outbox *o)
 {
