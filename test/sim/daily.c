@@ -256,6 +256,8 @@ static unsigned alarm_of(const char *line, enum log_level level)
 		{"director's stream", ALARM_LEADER},
 		{"director stopped", ALARM_LEADER},
 		{"batch was not committed", ALARM_LEADER},
+		{"state moved", ALARM_LEADER},
+		{"role is kept", ALARM_LEADER},
 		{"member failed", ALARM_MEMBER},
 		{"isolated", ALARM_MEMBER},
 		{"worker disconnected", ALARM_WORKER},
@@ -265,6 +267,8 @@ static unsigned alarm_of(const char *line, enum log_level level)
 
 	if (strstr(line, "from=00000000-"))
 		return 0; /* one that begins hears who leads: nothing moved */
+	if (!strncmp(line, "state moved", 11) && level != LOG_LEVEL_WARN)
+		return 0; /* back to normal */
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
 		if (!strncmp(line, said[i].begin, strlen(said[i].begin)))
 			return said[i].alarm;

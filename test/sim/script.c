@@ -14,7 +14,8 @@
  * ended. N is a number, or `director`: whoever directs then. Acts:
  *
  *     level N L (its program knows the state's level L from its next start on),
- *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, full N, space N, one N MS (a job, handed in there),
+ *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, full N, space N, slow N MS (its disk; 0: no
+ *     more), one N MS (a job, handed in there),
  *     cut A B, cut A all, deaf A all (nobody reaches it), mute A all (it reaches nobody), power-all, start-all,
  *     mend (the net), loss PERMILLE
  *
@@ -100,6 +101,8 @@ static void act_on(struct sim *s, struct host *h, const char *verb, const char *
 		disk_full(h, false);
 	else if (!strcmp(verb, "level"))
 		h->level = (uint32_t)n;
+	else if (!strcmp(verb, "slow"))
+		disk_slow(h, n * 1000);
 	else if (!strcmp(verb, "one"))
 		load_one(s, h->index, n, 0, ON_LOST_RESTART);
 	else if (!strcmp(verb, "cut"))
