@@ -281,8 +281,8 @@ static void log_move(struct store *s, const struct tell *t, struct outbox *o)
 	s->old_epoch = t->lead.epoch;
 }
 
-/* A leader that is silent for a moment is no news: either it is heard again, or another leads soon. Only who leads and
- * has to stop says so at once, and who votes: others are not told when they are left out. */
+/* A leader that is silent for a moment is no news: either it is heard again, or another leads soon, and that is said.
+ * Only who votes says it: others are not told when they are left out. */
 void commits_say_lost(struct store *s, struct outbox *o)
 {
 	if (s->now_us < s->say_lost_us)
@@ -328,7 +328,7 @@ void commits_tell_lead(struct store *s, struct outbox *o)
 	if (s->lead_told && !id_is_none(s->lead.lead.who) && id_is_none(t.lead.who)) {
 		s->old_lost_us = s->lead.lead.self ? s->now_us : s->raft.leader_heard_us;
 		s->old_why = s->raft.why;
-		s->say_lost_us = s->lead.lead.self ? s->now_us : s->now_us + QUIET_US;
+		s->say_lost_us = s->now_us + QUIET_US;
 	}
 	if (!id_is_none(t.lead.who)) {
 		bool same = s->lead_told && !s->lost_said && id_same(t.lead.who, s->old_director) &&
