@@ -129,15 +129,19 @@ lab: $(B)/witan
 
 # --- bench: figures beside their ceilings ---
 
-BENCH_STORE := $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
-$(B)/bench-store: $(BENCH_STORE) $(foreach f,$(sees_cli),$(call archive,$(f)))
+bench_store  := store voter ceiling etcd
+bench_queued := queued
+$(B)/bench-%: $(foreach f,$(sees_cli),$(call archive,$(f)))
 	@[ "$(V)" = 1 ] || echo "  LINK  $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(BENCH_STORE) $(call link,cli) $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(call link,cli) $(PKG_LIBS)
+$(B)/bench-store: $(bench_store:%=$(B)/test/bench/%.o)
+$(B)/bench-queued: $(bench_queued:%=$(B)/test/bench/%.o)
 .PHONY: bench-store
 bench-store:
-	@$(MAKE) --no-print-directory MODE=release build/release/bench-store
-	@rm -rf build/bench-store
-	build/release/bench-store build/bench-store $(ROUNDS)
+	@$(MAKE) --no-print-directory MODE=release all build/release/bench-store build/release/bench-queued
+	@rm -rf build/bench-store && mkdir -p build/bench-store
+	build/release/bench-store build/bench-store/commits $(ROUNDS)
+	build/release/bench-queued build/release/witan build/bench-store/queued
 
 # --- fuzz: one target for each decoder ---
 

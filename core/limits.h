@@ -129,7 +129,8 @@
 #define SNAPSHOT_PIECE_MAX (256u << 10) /* of a snapshot, in one record and in one message */
 #define SNAPSHOT_FILE_MAX  (1u << 30)   /* the state with its keys, seals and heads */
 #define SNAPSHOT_EVERY                                                                             \
-	(4u << 20) /* bytes of log after which a snapshot is taken, or as many as the state has */
+	(4u << 20) /* bytes of log after which a snapshot is taken, or a share of the state's */
+#define SNAPSHOT_SHARE 8u /* an eighth */
 #define LOG_KEEP_MAX                                                                               \
 	(1u << 20) /* bytes of log kept behind a snapshot for followers a little behind */
 

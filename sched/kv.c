@@ -4,21 +4,14 @@
 #include <string.h>
 
 #include "core/must.h"
-
-/* Key and value, shared by every node that shows them. */
-struct entry {
-	uint32_t refs;
-	uint32_t key_len;
-	uint32_t value_len;
-	uint8_t bytes[];
-};
+#include "sched/rows.h"
 
 struct knot {
 	uint32_t refs; /* parents and maps that point here */
 	uint32_t height;
 	struct knot *left;
 	struct knot *right;
-	struct entry *entry;
+	struct rows *rows;
 };
 
 struct kv {
@@ -36,36 +29,6 @@ static void *room(size_t len)
 	return at;
 }
 
-static struct entry *entry_make(struct bytes key, struct bytes value)
-{
-	struct entry *e = room(sizeof(*e) + key.len + value.len);
-
-	e->refs = 1;
-	e->key_len = (uint32_t)key.len;
-	e->value_len = (uint32_t)value.len;
-	memcpy(e->bytes, key.at, key.len);
-	if (value.len > 0)
-		memcpy(e->bytes + key.len, value.at, value.len);
-	return e;
-}
-
-static void entry_drop(struct entry *e)
-{
-	must(e->refs > 0);
-	if (--e->refs == 0)
-		free(e);
-}
-
-static struct bytes entry_key(const struct entry *e)
-{
-	return (struct bytes){e->bytes, e->key_len};
-}
-
-static struct bytes entry_value(const struct entry *e)
-{
-	return (struct bytes){e->bytes + e->key_len, e->value_len};
-}
-
 static struct knot *share(struct knot *n)
 {
 	if (n != NULL)
@@ -80,7 +43,7 @@ static void knot_drop(struct knot *n)
 		return;
 	knot_drop(n->left);
 	knot_drop(n->right);
-	entry_drop(n->entry);
+	rows_drop(n->rows);
 	free(n);
 }
 
@@ -97,7 +60,7 @@ static struct knot *own(struct knot *n)
 	copy->refs = 1;
 	share(copy->left);
 	share(copy->right);
-	copy->entry->refs++;
+	copy->rows->refs++;
 	n->refs--;
 	return copy;
 }
@@ -157,31 +120,42 @@ static struct knot *balance(struct knot *n)
 }
 
 /* Every function below takes one reference to `n` and gives back one to what replaces it. */
-static struct knot *insert(struct knot *n, struct entry *e)
+static struct knot *insert(struct knot *n, struct rows *rows)
 {
-	int order;
-
 	if (n == NULL) {
 		n = room(sizeof(*n));
-		*n = (struct knot){.refs = 1, .height = 1, .entry = e};
+		*n = (struct knot){.refs = 1, .height = 1, .rows = rows};
 		return n;
 	}
 	n = own(n);
-	order = bytes_cmp(entry_key(e), entry_key(n->entry));
-	if (order == 0) {
-		entry_drop(n->entry);
-		n->entry = e;
-		return n;
-	}
-	if (order < 0)
-		n->left = insert(n->left, e);
+	if (bytes_cmp(rows_first(rows), rows_first(n->rows)) < 0)
+		n->left = insert(n->left, rows);
 	else
-		n->right = insert(n->right, e);
+		n->right = insert(n->right, rows);
 	return balance(n);
 }
 
-/* Takes the smallest node's entry out into `*least`, with a reference of its own. */
-static struct knot *take_least(struct knot *n, struct entry **least)
+/* `rows` in the place of those that begin with `key`, which are there. */
+static struct knot *exchange(struct knot *n, struct bytes key, struct rows *rows)
+{
+	int order;
+
+	must(n != NULL);
+	n = own(n);
+	order = bytes_cmp(key, rows_first(n->rows));
+	if (order < 0) {
+		n->left = exchange(n->left, key, rows);
+	} else if (order > 0) {
+		n->right = exchange(n->right, key, rows);
+	} else {
+		rows_drop(n->rows);
+		n->rows = rows;
+	}
+	return n;
+}
+
+/* Takes the smallest node's rows out into `*least`, with a reference of its own. */
+static struct knot *take_least(struct knot *n, struct rows **least)
 {
 	struct knot *rest;
 
@@ -190,21 +164,21 @@ static struct knot *take_least(struct knot *n, struct entry **least)
 		n->left = take_least(n->left, least);
 		return balance(n);
 	}
-	*least = n->entry;
+	*least = n->rows;
 	(*least)->refs++;
 	rest = share(n->right);
 	knot_drop(n);
 	return rest;
 }
 
-/* The key is there. */
+/* The node whose rows begin with `key` goes; it is there. */
 static struct knot *take(struct knot *n, struct bytes key)
 {
 	int order;
 
 	must(n != NULL);
 	n = own(n);
-	order = bytes_cmp(key, entry_key(n->entry));
+	order = bytes_cmp(key, rows_first(n->rows));
 	if (order < 0) {
 		n->left = take(n->left, key);
 	} else if (order > 0) {
@@ -215,27 +189,47 @@ static struct knot *take(struct knot *n, struct bytes key)
 		knot_drop(n);
 		return rest;
 	} else {
-		struct entry *least;
+		struct rows *least;
 
 		n->right = take_least(n->right, &least);
-		entry_drop(n->entry);
-		n->entry = least;
+		rows_drop(n->rows);
+		n->rows = least;
 	}
 	return balance(n);
 }
 
-static const struct entry *find(const struct kv *kv, struct bytes key)
+/* Where a key is, or belongs: among the rows that begin at or before it, or, before all, among the first. */
+struct spot {
+	struct knot *knot; /* NULL: the map is empty */
+	bool shared;       /* some frozen map sees a node on the way there */
+	bool found;
+	struct row row; /* found: it; else where it would stand */
+};
+
+static struct spot find(const struct kv *kv, struct bytes key)
 {
-	const struct knot *n = kv->root;
+	struct spot s = {NULL};
+	struct knot *least = NULL;
+	bool shared = false;
 
-	while (n != NULL) {
-		int order = bytes_cmp(key, entry_key(n->entry));
-
-		if (order == 0)
-			return n->entry;
-		n = order < 0 ? n->left : n->right;
+	for (struct knot *n = kv->root; n != NULL;) {
+		shared = shared || n->refs > 1;
+		if (bytes_cmp(key, rows_first(n->rows)) < 0) {
+			least = n;
+			n = n->left;
+		} else {
+			s.knot = n;
+			s.shared = shared;
+			n = n->right;
+		}
 	}
-	return NULL;
+	if (s.knot == NULL) {
+		s.knot = least;
+		s.shared = shared;
+	}
+	if (s.knot != NULL && rows_find(s.knot->rows, key, &s.row))
+		s.found = bytes_same(s.row.key, key);
+	return s;
 }
 
 struct kv *kv_open(size_t limit)
@@ -264,30 +258,48 @@ void kv_clear(struct kv *kv)
 
 enum err kv_get(const struct kv *kv, struct bytes key, struct bytes *value)
 {
-	const struct entry *e = find(kv, key);
+	struct spot s = find(kv, key);
 
-	if (e == NULL)
+	if (!s.found)
 		return ERR_NOT_FOUND;
-	*value = entry_value(e);
+	*value = s.row.value;
 	return OK;
+}
+
+/* The first row of `rows` behind `after`. */
+static bool next_row(const struct rows *rows, struct bytes after, struct row *row)
+{
+	if (!rows_find(rows, after, row))
+		return false;
+	if (!bytes_same(row->key, after))
+		return true;
+	if (row->at + row->len == rows->len)
+		return false;
+	*row = rows_at(rows, row->at + row->len);
+	return true;
 }
 
 enum err kv_next(const struct kv *kv, struct bytes after, struct bytes *key, struct bytes *value)
 {
-	const struct entry *best = NULL;
+	const struct knot *here = NULL, *next = NULL;
+	struct row row;
 
 	for (const struct knot *n = kv->root; n != NULL;) {
-		if (bytes_cmp(entry_key(n->entry), after) > 0) {
-			best = n->entry;
+		if (bytes_cmp(rows_first(n->rows), after) > 0) {
+			next = n;
 			n = n->left;
 		} else {
+			here = n;
 			n = n->right;
 		}
 	}
-	if (best == NULL)
-		return ERR_NOT_FOUND;
-	*key = entry_key(best);
-	*value = entry_value(best);
+	if (here == NULL || !next_row(here->rows, after, &row)) {
+		if (next == NULL)
+			return ERR_NOT_FOUND;
+		row = rows_at(next->rows, 0);
+	}
+	*key = row.key;
+	*value = row.value;
 	return OK;
 }
 
@@ -307,67 +319,123 @@ bool kv_has_room(const struct kv *kv, size_t more)
 	return more <= kv->limit - kv->size;
 }
 
-/* The knot that holds the key; NULL: none. `shared`: some frozen map sees a knot on the way to it. */
-static struct knot *find_knot(const struct kv *kv, struct bytes key, bool *shared)
+/* `rows` in the place of those at the spot. */
+static void set_rows(struct kv *kv, const struct spot *s, struct rows *rows)
 {
-	struct knot *n = kv->root;
-
-	*shared = false;
-	while (n != NULL) {
-		int order = bytes_cmp(key, entry_key(n->entry));
-
-		*shared = *shared || n->refs > 1;
-		if (order == 0)
-			return n;
-		n = order < 0 ? n->left : n->right;
-	}
-	return NULL;
-}
-
-/* Another value for a key, where nobody else sees the knot: the tree stays as it is. */
-static void replace(struct knot *n, struct bytes key, struct bytes value)
-{
-	struct entry *e = n->entry;
-
-	if (e->refs == 1 && e->value_len == value.len) {
-		if (value.len > 0)
-			memcpy(e->bytes + e->key_len, value.at, value.len);
+	if (s->shared) {
+		kv->root = exchange(kv->root, rows_first(s->knot->rows), rows);
 		return;
 	}
-	n->entry = entry_make(key, value);
-	entry_drop(e);
+	rows_drop(s->knot->rows);
+	s->knot->rows = rows;
+}
+
+/* Rows that come in order fill one piece after the other. */
+static bool begins_anew(const struct spot *s, size_t len)
+{
+	return s->knot == NULL ||
+	       (s->row.at == s->knot->rows->len && s->knot->rows->len + len > ROWS_MAX);
+}
+
+static void add(struct kv *kv, const struct spot *s, struct bytes key, struct bytes value)
+{
+	uint32_t gone = s->found ? s->row.len : 0;
+	struct rows *rows = s->knot == NULL ? NULL : s->knot->rows;
+	struct rows *rest;
+
+	if (begins_anew(s, key.len + value.len)) {
+		kv->root = insert(kv->root, rows_of_one(key, value));
+		return;
+	}
+	/* Where nobody else sees the row, and it stays as long, it is written over. */
+	if (gone > 0 && !s->shared && rows->refs == 1 && s->row.value.len == value.len) {
+		if (value.len > 0)
+			memcpy(rows->bytes + s->row.at + (s->row.len - value.len), value.at,
+			       value.len);
+		return;
+	}
+	rows = rows_with(rows, s->row.at, gone, key, value);
+	rest = rows_split(&rows);
+	set_rows(kv, s, rows);
+	if (rest != NULL)
+		kv->root = insert(kv->root, rest);
 }
 
 enum err kv_put(struct kv *kv, struct bytes key, struct bytes value)
 {
-	bool shared;
-	struct knot *there = find_knot(kv, key, &shared);
-	const struct entry *old = there == NULL ? NULL : there->entry;
-	size_t gone = old == NULL ? 0 : (size_t)old->key_len + old->value_len;
+	struct spot s = find(kv, key);
+	size_t gone = s.found ? s.row.key.len + s.row.value.len : 0;
 	size_t come = key.len + value.len;
 
 	must(key.len > 0);
 	must(gone <= kv->size);
-	if (come > UINT32_MAX || kv->size - gone + come > kv->limit)
+	if (come > UINT32_MAX / 2 || kv->size - gone + come > kv->limit)
 		return ERR_FULL;
 	kv->size = kv->size - gone + come;
-	kv->count += old == NULL;
-	if (there != NULL && !shared)
-		replace(there, key, value);
-	else
-		kv->root = insert(kv->root, entry_make(key, value));
+	kv->count += !s.found;
+	add(kv, &s, key, value);
 	return OK;
 }
 
 void kv_drop(struct kv *kv, struct bytes key)
 {
-	const struct entry *old = find(kv, key);
+	struct spot s = find(kv, key);
 
-	if (old == NULL)
+	if (!s.found)
 		return;
-	kv->size -= (size_t)old->key_len + old->value_len;
+	kv->size -= s.row.key.len + s.row.value.len;
 	kv->count--;
-	kv->root = take(kv->root, key);
+	if (s.row.len == s.knot->rows->len)
+		kv->root = take(kv->root, key);
+	else
+		set_rows(kv, &s, rows_without(s.knot->rows, s.row.at, s.row.len));
+}
+
+bool kv_shift(struct kv *kv, void (*each)(void *with, struct bytes key, struct bytes value),
+	      void *with)
+{
+	struct rows *rows;
+	struct row row;
+
+	if (kv->root == NULL)
+		return false;
+	kv->root = take_least(kv->root, &rows);
+	for (uint32_t at = 0; at < rows->len; at += row.len) {
+		row = rows_at(rows, at);
+		kv->size -= row.key.len + row.value.len;
+		kv->count--;
+		each(with, row.key, row.value);
+	}
+	rows_drop(rows);
+	return true;
+}
+
+/* Nodes that only we see are turned to the right until the top has nothing at its left: then it goes. */
+bool kv_wither(struct kv *kv, size_t most)
+{
+	for (size_t i = 0; kv->root != NULL && i < most; i++) {
+		struct knot *top = kv->root, *left = top->left;
+
+		if (top->refs > 1) {
+			top->refs--;
+			kv->root = NULL;
+		} else if (left != NULL && left->refs > 1) {
+			left->refs--;
+			top->left = NULL;
+		} else if (left != NULL) {
+			top->left = left->right;
+			left->right = top;
+			kv->root = left;
+		} else {
+			kv->root = top->right;
+			rows_drop(top->rows);
+			free(top);
+		}
+	}
+	if (kv->root != NULL)
+		return false;
+	free(kv);
+	return true;
 }
 
 void kv_move(struct kv *to, struct kv *from)

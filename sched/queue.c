@@ -21,22 +21,27 @@ static void link_behind(struct queue *q, struct place_in_queue *p, struct place_
 	*(p->newer ? &p->newer->older : tail) = p;
 }
 
+/* Behind whom `age` belongs; NULL: at the head. What is new stands near the newest, what comes back near the oldest: both
+ * ends are looked at in turns. */
+static struct place_in_queue *find_before(const struct queue *q, uint32_t priority, uint64_t age)
+{
+	struct place_in_queue *old = q->oldest[priority], *new = q->newest[priority];
+
+	while (new &&age < new->age) {
+		if (age < old->age)
+			return old->older;
+		old = old->newer;
+		new = new->older;
+	}
+	return new;
+}
+
 void queue_add(struct queue *q, struct place_in_queue *p, uint32_t priority, uint64_t age)
 {
-	struct place_in_queue *before;
-
 	must(priority <= JOB_PRIORITY_MAX);
 	must(!p->waits);
 	*p = (struct place_in_queue){.age = age, .priority = priority, .waits = true};
-	before = q->newest[priority];
-	if (before && age < before->age) {
-		/* What comes back is old: look from the old end. */
-		before = NULL;
-		for (struct place_in_queue *at = q->oldest[priority]; at && at->age <= age;
-		     at = at->newer)
-			before = at;
-	}
-	link_behind(q, p, before);
+	link_behind(q, p, find_before(q, priority, age));
 	must(!p->older || p->older->age <= p->age);
 	must(!p->newer || p->newer->age >= p->age);
 	q->count++;

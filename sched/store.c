@@ -126,6 +126,7 @@ void store_close(struct store *s)
 	if (s == NULL)
 		return;
 	snapshot_end(&s->writer);
+	kv_close(s->withering);
 	ship_forget(s);
 	raft_fini(&s->raft);
 	wal_fini(&s->wal);

@@ -33,6 +33,7 @@ static void forget(struct store *s)
 
 	snapshot_end(&s->writer);
 	ship_forget(s);
+	s->compact_to = 0;
 	raft_fini(&s->raft);
 	wal_fini(&s->wal);
 	wal_init(&s->wal);

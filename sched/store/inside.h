@@ -197,6 +197,8 @@ struct store {
 	uint64_t snapshot_size;
 	bool snapshot_read; /* at start: to be synced before what it replaces goes */
 	struct snapshot_writer writer;
+	struct kv *withering; /* an older version of the map, let go of a little in each turn */
+	uint64_t compact_to;  /* the log's base is to rise so far, a little in each turn */
 	uint64_t writer_token;
 	struct snapshot_reader reader; /* receiving */
 	bool receiving;

@@ -7,15 +7,22 @@
 #include "core/must.h"
 #include "sched/store/inside.h"
 
-#define RETRY_US 1000000u
+#define RETRY_US         1000000u
+#define COMPACT_TURN_MAX 8192u /* entries let go of in one turn: 0.5 ms */
+#define WITHER_TURN_MAX  2048u /* and pieces of an older map */
 
 /* ---- taking ---- */
 
+/* A large state is written again for a share of its size in log: so much more is written, and that much is kept in memory
+ * and read at a start. Well below where commits are refused. */
 static uint64_t every(const struct store *s)
 {
 	uint64_t log = s->cfg.snapshot_every == 0 ? SNAPSHOT_EVERY : s->cfg.snapshot_every;
+	uint64_t share = s->snapshot_size / SNAPSHOT_SHARE;
 
-	return s->snapshot_size > log ? s->snapshot_size : log;
+	if (share > LOG_MEMORY_MAX / 4)
+		share = LOG_MEMORY_MAX / 4;
+	return share > log ? share : log;
 }
 
 /* A newer snapshot would begin every shipment anew: it waits for those that move, unless the log grows too long. */
@@ -46,24 +53,40 @@ static void begin(struct store *s)
 }
 
 /* Lets go of what the snapshot holds, but for a little that followers just behind may want. */
-static void compact(struct store *s, struct outbox *o)
+static void compact(struct store *s)
 {
-	struct log *log = &s->raft.log;
+	const struct log *log = &s->raft.log;
 	uint64_t base = s->snapshot.index, keep = every(s) / 4;
-	uint32_t file;
 	size_t kept = 0;
 
 	if (keep > LOG_KEEP_MAX)
 		keep = LOG_KEEP_MAX;
-	if (base <= log->base)
-		return;
 	while (base > log->base && kept + log_at(log, base).body.len <= keep)
 		kept += log_at(log, base--).body.len + 16;
-	if (base > log->base)
-		raft_compact(&s->raft, base);
-	file = log_has(log, log->base + 1) ? log_file(log, log->base + 1) : s->wal.file;
+	s->compact_to = base;
+}
+
+static void turn_compaction(struct store *s, struct outbox *o)
+{
+	const struct log *log = &s->raft.log;
+	uint64_t base = s->compact_to;
+	uint32_t file;
+
+	if (base <= log->base)
+		return;
+	if (base > log->base + COMPACT_TURN_MAX)
+		base = log->base + COMPACT_TURN_MAX;
+	raft_compact(&s->raft, base);
+	file = log_has(log, base + 1) ? log_file(log, base + 1) : s->wal.file;
 	if (file != 0)
 		wal_drop_before(&s->wal, file, o);
+}
+
+/* Freeing what a large map held takes long: a little in each turn. */
+static void wither(struct store *s)
+{
+	if (s->withering != NULL && kv_wither(s->withering, WITHER_TURN_MAX))
+		s->withering = NULL;
 }
 
 static void adopt_snapshot(struct store *s, const struct snapshot_head *head, uint64_t size,
@@ -80,7 +103,7 @@ static void turn_writer(struct store *s, struct outbox *o)
 	struct raft *r = &s->raft;
 
 	if (s->writer.frozen != NULL) {
-		if (!s->writer.ended && outbox_room(o))
+		if (!s->writer.ended && !s->writer.waits && outbox_room(o))
 			snapshot_write(&s->writer, s->cfg.keyring->store_key, s->writer_token, o);
 		return;
 	}
@@ -88,7 +111,7 @@ static void turn_writer(struct store *s, struct outbox *o)
 	if (!store_is_scheduler(s) || s->applied <= s->snapshot.index || s->receiving ||
 	    s->received || is_shipping(s))
 		return;
-	if (r->log.size <= every(s) || s->applied <= r->log.base)
+	if (r->log.size <= every(s) || s->applied <= r->log.base || s->compact_to > r->log.base)
 		return;
 	begin(s);
 	s->writer_token = store_errand(s, ERRAND_SNAPSHOT);
@@ -299,12 +322,15 @@ static void install(struct store *s, struct outbox *o)
 			s->applied = head.index;
 			s->applied_term = head.epoch.term;
 			if (store_is_scheduler(s)) {
+				/* One that withers already is rare: then this one goes at once. */
+				if (s->withering == NULL)
+					s->withering = kv_freeze(s->kv);
 				kv_move(s->kv, s->reader.kv);
 				s->restored = true;
 			}
 		}
 		adopt_snapshot(s, &head, size, o);
-		compact(s, o);
+		compact(s);
 		outbox_log(o, LOG_LEVEL_INFO, "snapshot installed: position=%llu bytes=%llu",
 			   (unsigned long long)head.index, (unsigned long long)size);
 	} else if (head.index != s->snapshot.index) {
@@ -319,10 +345,12 @@ void ship_synced(struct store *s, uint64_t token, struct outbox *o)
 {
 	if (token == s->receive_token && s->receiving && s->received) {
 		install(s, o);
-	} else if (token == s->writer_token && s->writer.frozen != NULL && s->writer.ended) {
+	} else if (token == s->writer_token && s->writer.frozen != NULL && !s->writer.ended) {
+		s->writer.waits = false;
+	} else if (token == s->writer_token && s->writer.frozen != NULL) {
 		adopt_snapshot(s, &s->writer.head, s->writer.offset, o);
 		snapshot_end(&s->writer);
-		compact(s, o);
+		compact(s);
 		outbox_log(o, LOG_LEVEL_DEBUG, "snapshot taken: position=%llu bytes=%llu",
 			   (unsigned long long)s->snapshot.index,
 			   (unsigned long long)s->snapshot_size);
@@ -350,11 +378,16 @@ void ship_turn(struct store *s, struct outbox *o)
 	if (!wal_is_made(&s->wal))
 		return;
 	turn_writer(s, o);
+	turn_compaction(s, o);
+	wither(s);
 	if (raft_leads(&s->raft))
 		turn_shipments(s, o);
 }
 
 uint64_t ship_deadline_us(const struct store *s)
 {
-	return s->writer.frozen != NULL && !s->writer.ended ? s->now_us : UINT64_MAX;
+	bool writes = s->writer.frozen != NULL && !s->writer.ended && !s->writer.waits;
+
+	return writes || s->withering != NULL || s->compact_to > s->raft.log.base ? s->now_us
+										  : UINT64_MAX;
 }

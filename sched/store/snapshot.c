@@ -9,6 +9,7 @@
 #include "sched/store/wrap.h"
 
 enum { HEAD = 1, PIECE = 2, END = 3, RECORD_LEN = 9, HEAD_LEN = 52, VERSION = 1 };
+enum { SYNC_PIECES = 4 };
 enum { ROW_LEN = 8, PLAIN_MAX = BATCH_MAX + SNAPSHOT_PIECE_MAX, RECORD_MAX = PLAIN_MAX + 64 };
 
 struct snapshot_name snapshot_name(uint64_t index)
@@ -31,7 +32,6 @@ void snapshot_begin(struct snapshot_writer *w, const struct snapshot_head *head,
 {
 	must(w->frozen == NULL);
 	*w = (struct snapshot_writer){.head = *head, .frozen = kv_freeze(kv)};
-	buffer_init(&w->after, BATCH_MAX);
 }
 
 void snapshot_end(struct snapshot_writer *w)
@@ -39,7 +39,6 @@ void snapshot_end(struct snapshot_writer *w)
 	if (w->frozen == NULL)
 		return;
 	kv_close(w->frozen);
-	buffer_fini(&w->after);
 	w->frozen = NULL;
 }
 
@@ -84,24 +83,25 @@ static void put_head(const struct snapshot_head *h, struct buffer *out)
 	buffer_fini(&body);
 }
 
-/* Rows up to about one piece; false when there are no more. */
+static void put_row(void *with, struct bytes key, struct bytes value)
+{
+	struct buffer *plain = with;
+	uint8_t head[ROW_LEN];
+
+	put_u32(head, (uint32_t)key.len);
+	put_u32(head + 4, (uint32_t)value.len);
+	add(plain, bytes_of(head, sizeof(head)));
+	add(plain, key);
+	add(plain, value);
+}
+
+/* Rows up to about one piece; false when there are no more. What is written is let go of at once: the map, which changes
+ * meanwhile, then needs no second copy of it. */
 static bool put_rows(struct snapshot_writer *w, struct buffer *plain)
 {
-	struct bytes key, value;
-
-	while (plain->len < SNAPSHOT_PIECE_MAX) {
-		uint8_t head[ROW_LEN];
-
-		if (kv_next(w->frozen, buffer_bytes(&w->after), &key, &value) != OK)
+	while (plain->len < SNAPSHOT_PIECE_MAX)
+		if (!kv_shift(w->frozen, put_row, plain))
 			return false;
-		put_u32(head, (uint32_t)key.len);
-		put_u32(head + 4, (uint32_t)value.len);
-		add(plain, bytes_of(head, sizeof(head)));
-		add(plain, key);
-		add(plain, value);
-		buffer_clear(&w->after);
-		add(&w->after, key);
-	}
 	return true;
 }
 
@@ -116,6 +116,7 @@ void snapshot_write(struct snapshot_writer *w, const uint8_t key[32], uint64_t t
 
 	must(w->frozen != NULL);
 	must(!w->ended);
+	must(!w->waits);
 	buffer_init(&plain, RECORD_MAX);
 	buffer_init(&sealed, RECORD_MAX);
 	buffer_init(&out, 2 * RECORD_MAX);
@@ -139,7 +140,8 @@ void snapshot_write(struct snapshot_writer *w, const uint8_t key[32], uint64_t t
 	}
 	outbox_append(o, name.s, w->offset, buffer_bytes(&out), 0);
 	w->offset += out.len;
-	if (w->ended)
+	w->waits = w->ended || w->pieces % SYNC_PIECES == 0;
+	if (w->waits)
 		outbox_sync(o, name.s, token);
 	buffer_fini(&plain);
 	buffer_fini(&sealed);

@@ -35,16 +35,16 @@ struct snapshot_name snapshot_name(uint64_t index);
 
 struct snapshot_writer {
 	struct snapshot_head head;
-	struct kv *frozen;   /* NULL: nothing is being written */
-	struct buffer after; /* last key written */
+	struct kv *frozen; /* what is left to write; NULL: nothing is being written */
 	uint64_t offset;
 	uint32_t pieces;
-	bool ended; /* waits for its sync */
+	bool waits; /* for its sync: the disk gets no more than a little at one time, for the log uses it too */
+	bool ended;
 };
 
 void snapshot_begin(struct snapshot_writer *w, const struct snapshot_head *head,
 		    const struct kv *kv);
-/* One piece more; the last one asks for the sync with `token`. */
+/* One piece more. Some, and the last, ask for a sync with `token`: until that has come, none is written. */
 void snapshot_write(struct snapshot_writer *w, const uint8_t key[32], uint64_t token,
 		    struct outbox *o);
 void snapshot_end(struct snapshot_writer *w); /* lets go of the frozen map */
