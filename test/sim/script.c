@@ -17,6 +17,7 @@
  *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, full N, space N, slow N MS (its disk; 0: no
  *     more), one N MS (a job, handed in there),
  *     cut A B, cut A all, deaf A all (nobody reaches it), mute A all (it reaches nobody), power-all, start-all,
+ *     confirm N A,B (a person at N confirms that A and B are lost),
  *     mend (the net), loss PERMILLE
  *
  * What is shown is made so that only what matters differs: seconds, hosts in their order within one, names for ids, and no
@@ -105,6 +106,8 @@ static void act_on(struct sim *s, struct host *h, const char *verb, const char *
 		disk_slow(h, n * 1000);
 	else if (!strcmp(verb, "one"))
 		load_one(s, h->index, n, 0, ON_LOST_RESTART);
+	else if (!strcmp(verb, "confirm"))
+		person_begins(s, h, second);
 	else if (!strcmp(verb, "cut"))
 		cut(s, h->index, second, OUT | IN);
 	else if (!strcmp(verb, "mute"))

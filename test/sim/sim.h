@@ -163,7 +163,8 @@ struct sim {
 	size_t streams_free;
 
 	struct load *load;
-	struct daily *daily; /* NULL: nobody listens for alarms */
+	struct person *person; /* NULL: nobody confirms anything */
+	struct daily *daily;   /* NULL: nobody listens for alarms */
 	struct truth *truth;
 	struct reign *reign; /* [REIGNS], by term */
 
@@ -240,6 +241,7 @@ enum happening_kind {
 	HAPPEN_THAWED,
 	HAPPEN_TURN,
 	HAPPEN_LOAD,
+	HAPPEN_PERSON,
 	HAPPEN_CHAOS,
 	HAPPEN_DAILY,
 	HAPPEN_BIRTH,
@@ -331,6 +333,15 @@ uint32_t load_accepted(const struct sim *s);
 bool load_job(const struct sim *s, uint32_t i, struct id *job);
 /* Nobody waits for an answer; else a sentence. */
 bool load_done(const struct sim *s, char why[200]);
+
+/* --- person.c --- */
+/* A person at `at` confirms the loss of these hosts ("1,3"); what is refused is tried again each second. */
+void person_begins(struct sim *s, struct host *at, const char *lost);
+void person_happens(struct sim *s);
+/* True when the stream is the person's. */
+bool person_read(struct sim *s, uint64_t stream, struct bytes bytes);
+void person_gone(struct sim *s, uint64_t stream);
+void person_close(struct sim *s);
 
 /* --- truth.c --- */
 struct truth *truth_open(void);

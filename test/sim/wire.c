@@ -234,6 +234,7 @@ static void closed(struct sim *s, struct stream *t, int side, enum err why)
 	e->open = false;
 	if (t->local && side == 1) {
 		load_gone(s, t->number);
+		person_gone(s, t->number);
 	} else {
 		struct host *h = &s->host[e->host - 1];
 		struct event event = {.kind = EVENT_CLOSED};
@@ -376,6 +377,8 @@ static void stream_happens(struct sim *s, const struct happening *what)
 	struct side *to = &t->end[side];
 	if (t->local && side == 1) {
 		if (!to->open)
+			return;
+		if (what->bytes && person_read(s, t->number, bytes_of(what->bytes, what->len)))
 			return;
 		if (what->bytes)
 			load_read(s, t->number, bytes_of(what->bytes, what->len));

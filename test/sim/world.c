@@ -463,6 +463,7 @@ void host_happens(struct sim *s, struct host *h, struct happening *what)
 		charge_turn(s, h);
 		break;
 	case HAPPEN_LOAD:
+	case HAPPEN_PERSON:
 	case HAPPEN_CHAOS:
 	case HAPPEN_DAILY:
 	case HAPPEN_BIRTH:
@@ -483,6 +484,10 @@ static uint64_t back_us(const struct host *h, enum happening_kind kind)
 
 static void happens(struct sim *s, struct happening *what)
 {
+	if (what->kind == HAPPEN_PERSON) {
+		person_happens(s);
+		return;
+	}
 	if (what->kind == HAPPEN_LOAD) {
 		load_happens(s, what);
 	} else if (what->kind == HAPPEN_CHAOS) {
@@ -618,6 +623,7 @@ void sim_close(struct sim *s)
 	for (size_t i = 0; i < FORGED_KEPT; i++)
 		free(s->old[i].bytes);
 	load_close(s);
+	person_close(s);
 	truth_close(s->truth);
 	table_fini(&s->host_by_id);
 	free(s->reign);
