@@ -208,7 +208,7 @@ struct spot {
 
 static struct spot find(const struct kv *kv, struct bytes key)
 {
-	struct spot s = {NULL};
+	struct spot s = {0};
 	struct knot *least = NULL;
 	bool shared = false;
 
