@@ -36,7 +36,7 @@ enum effect_kind {
 	EFFECT_READ,    /* disk: `len` bytes of `file` from `at`; answered by EVENT_READ */
 	EFFECT_VERIFY,  /* verify */
 	EFFECT_RESOLVE, /* resolve.name */
-	EFFECT_KEEPER,  /* send.body to our keeper, which is started when there is none */
+	EFFECT_KEEPER, /* send.body to our keeper, which is started when there is none; empty: let go of it */
 	EFFECT_LOG,
 	EFFECT_TELL,
 	EFFECT_READY, /* the ports listen: tell the supervisor; log.text is the status line */

@@ -158,8 +158,15 @@ static void said(uv_write_t *request, int status)
 
 int keeper_link_say(struct keeper_link *k, struct bytes body)
 {
-	int bad = k->pipe == NULL ? link_up(k) : 0;
+	int bad = 0;
 
+	if (body.len == 0) {
+		if (k->pipe != NULL)
+			pipe_give_up(k->pipe);
+		return 0;
+	}
+	if (k->pipe == NULL)
+		bad = link_up(k);
 	if (bad != 0) {
 		say_down(k, true);
 		return bad;

@@ -18,7 +18,8 @@ struct keeper_link; /* opaque */
 struct keeper_link *keeper_link_open(uv_loop_t *loop, const char *root, struct id node,
 				     struct sink sink);
 /* One word; the keeper is found, or started, when there is no link to it. Blocks a few milliseconds then. Returns 0, or
- * the errno for which there is none; what was to be said is then lost. */
+ * the errno for which there is none; what was to be said is then lost. An empty one lets go: the link is down, the keeper
+ * lives on by itself, and nothing is told. */
 int keeper_link_say(struct keeper_link *k, struct bytes body);
 /* Frees itself once the loop has run. The keeper lives on. */
 void keeper_link_close(struct keeper_link *k);

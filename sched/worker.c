@@ -359,8 +359,7 @@ uint64_t worker_deadline_us(const struct worker *w)
 {
 	uint64_t due = bond_deadline_us(&w->bond, keep_is_whole(w));
 
-	if (w->keeper != KEEPER_KNOWN)
-		due = least(due, w->keeper_us);
+	due = least(due, keep_deadline_us(w));
 	due = least(due, run_deadline_us(w));
 	return least(due, follow_deadline_us(&w->follow));
 }

@@ -7,6 +7,8 @@
 #include "sched/worker_part.h"
 
 #define ASK_AGAIN_US   UINT64_C(2000000)
+#define SPENT_US       UINT64_C(1000000)
+#define LET_GO_US      UINT64_C(100000) /* it has ended by then, and its socket is gone */
 #define FAIL_LOW_US    UINT64_C(50000)
 #define FAIL_DOUBLES   7u /* up to 6.4 s */
 #define SPAWN_AGAIN_US UINT64_C(500000)
@@ -37,10 +39,49 @@ static void ask(struct worker *w, struct outbox *o)
 	say(w, &(struct keeper_said){.word = KEEPER_LIST}, o);
 }
 
+/* The keeper has it, or is to have it. */
+static bool is_kept(const struct spooled *one)
+{
+	return one->state <= SPOOLED_CLOSING;
+}
+
+/* A keeper without children and ends to tell, that no agent holds on to, ends by itself. It is let go a while after the
+ * last was acknowledged, so that it has heard that. */
+static void let_go(struct worker *w, struct outbox *o)
+{
+	bool spent = w->keeper_inherited && keep_is_whole(w);
+
+	for (uint32_t i = 0; spent && i < w->spool.count; i++)
+		spent = !is_kept(w->spool.at[i]);
+	if (!spent) {
+		w->keeper_spent_us = 0;
+		return;
+	}
+	if (w->keeper_spent_us == 0)
+		w->keeper_spent_us = w->now_us;
+	if (w->now_us < w->keeper_spent_us + SPENT_US)
+		return;
+	outbox_keeper(o, (struct bytes){0});
+	outbox_log(o, LOG_LEVEL_INFO,
+		   "keeper of an earlier agent is let go: nothing is left with it");
+	w->keeper = KEEPER_ABSENT;
+	w->keeper_us = w->now_us + LET_GO_US;
+	w->keeper_inherited = false;
+	w->keeper_spent_us = 0;
+}
+
 void keep_on(struct worker *w, struct outbox *o)
 {
 	if (w->keeper != KEEPER_KNOWN && w->now_us >= w->keeper_us)
 		ask(w, o);
+	let_go(w, o);
+}
+
+uint64_t keep_deadline_us(const struct worker *w)
+{
+	if (w->keeper != KEEPER_KNOWN)
+		return w->keeper_us;
+	return w->keeper_spent_us ? w->keeper_spent_us + SPENT_US : UINT64_MAX;
 }
 
 void keep_lease(struct worker *w, struct outbox *o)
@@ -284,6 +325,7 @@ static void whole(struct worker *w, const struct keeper_said *said, struct outbo
 			   said->whole.version);
 	w->keeper = KEEPER_KNOWN;
 	w->keeper_fails = 0;
+	w->keeper_inherited = said->whole.born_us < w->bond.began_us;
 	for (uint32_t i = 0; i < w->spool.count; i++)
 		if (may_run(w->spool.at[i]) && !w->spool.at[i]->listed)
 			lost = settle(w, w->spool.at[i], said->whole.born_us, o) || lost;

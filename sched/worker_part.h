@@ -15,7 +15,11 @@
 #define ROOT_MAX 384u /* a data directory's path: what stands beneath it must fit KEEPER_TEXT_MAX */
 
 /*   KEEPER_ABSENT --keep_ask--> KEEPER_ASKED --WHOLE--> KEEPER_KNOWN
- *        ^------------- EVENT_KEEPER down ---+---------------+        */
+ *        ^------------- EVENT_KEEPER down ---+---------------+
+ *        +------------- keep_on: one of an earlier agent holds nothing any more: let go, and it ends
+ *
+ * So what an upgrade leaves running is kept by the keeper that it has, to its end, and what comes later by one of this
+ * program. */
 enum keeper_state {
 	KEEPER_ABSENT, /* asked again at keeper_us */
 	KEEPER_ASKED,
@@ -51,6 +55,8 @@ struct worker {
 	enum keeper_state keeper;
 	uint64_t keeper_us; /* ask it (again) */
 	uint32_t keeper_fails;
+	bool keeper_inherited; /* it lives since before this agent, and may be of another version */
+	uint64_t keeper_spent_us; /* inherited: since when it holds nothing; 0: it does */
 	uint32_t
 		strays; /* children it holds that the spool does not know: killed before we attach */
 	/* said once */
@@ -85,6 +91,7 @@ bool run_is_held(const struct spooled *one);
 /* --- worker_keep.c --- */
 void keep_event(struct worker *w, const struct event *e, struct outbox *o);
 void keep_on(struct worker *w, struct outbox *o);
+uint64_t keep_deadline_us(const struct worker *w);
 void keep_lease(struct worker *w, struct outbox *o);
 void keep_spawn(struct worker *w, struct spooled *one, struct outbox *o);
 void keep_kill(struct worker *w, struct spooled *one, struct outbox *o);

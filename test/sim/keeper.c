@@ -237,6 +237,10 @@ void keeper_effect(struct sim *s, struct host *h, const struct effect *e)
 {
 	struct household *w = h->household;
 
+	if (e->send.body.len == 0) {
+		keeper_agent_gone(s, h);
+		return;
+	}
 	if (!w->keeper) {
 		struct keeper_config c = {.now_us = host_now_us(s, h) + BIRTH_US, .cgroup = ""};
 		w->keeper = keeper_open(&c);

@@ -268,6 +268,65 @@ static void what_the_keeper_lost_is_not_in_the_inventory_and_never_starts_again(
 	world_end(w);
 }
 
+static void a_keeper_of_an_earlier_agent_keeps_what_runs_and_is_then_let_go(void **state)
+{
+	struct world *w = world_make();
+	struct report r;
+
+	(void)state;
+	join(w, 4);
+	say_order(w, anna, 4, 1);
+	assert_int_equal(w->spawns, 1);
+	restart(w);
+	join(w, 4);
+	for (int i = 0; i < 5; i++) { /* as long as it runs, and its lease with it */
+		pass(w, SECOND);
+		say_lease(w, anna, 4);
+	}
+	assert_int_equal(w->keepers, 1);
+	child_exits(w, w->pid, 0);
+	assert_int_equal(reported_kind(w, 1, &r), REPORT_ENDED);
+	say_order(w, anna, 4, 2); /* comes at once, and is kept there, too */
+	assert_int_equal(w->spawns, 2);
+	pass(w, SECOND * 3);
+	assert_int_equal(w->keepers, 1);
+	child_exits(w, w->pid, 0);
+	pass(w, SECOND / 2);
+	assert_int_equal(w->keepers, 1);
+	pass(w, SECOND);
+	assert_int_equal(w->keepers, 2);
+	say_lease(w, anna, 4);
+	say_order(w, anna, 4, 3);
+	assert_int_equal(w->spawns, 3);
+	assert_int_equal(reported_kind(w, 3, &r), REPORT_STARTED);
+	assert_non_null(strstr(w->log, "keeper of an earlier agent is let go"));
+	world_end(w);
+}
+
+static void an_order_that_comes_while_the_keeper_is_changed_starts_once(void **state)
+{
+	struct world *w = world_make();
+	struct report r;
+
+	(void)state;
+	join(w, 4);
+	say_order(w, anna, 4, 1);
+	restart(w);
+	join(w, 4);
+	child_exits(w, w->pid, 0);
+	for (int i = 0; i < 200 && strstr(w->log, "is let go") == NULL; i++)
+		pass(w, SECOND / 100);
+	assert_int_equal(w->keepers, 1);
+	say_lease(w, anna, 4);
+	say_order(w, anna, 4, 2);
+	assert_int_equal(w->spawns, 1);
+	pass(w, SECOND);
+	assert_int_equal(w->keepers, 2);
+	assert_int_equal(w->spawns, 2);
+	assert_int_equal(reported_kind(w, 2, &r), REPORT_STARTED);
+	world_end(w);
+}
+
 static void agent_and_keeper_both_killed_is_a_loss_too(void **state)
 {
 	struct world *w = world_make();
@@ -340,6 +399,8 @@ int main(void)
 		cmocka_unit_test(an_order_that_never_reached_the_keeper_starts_after_the_restart),
 		cmocka_unit_test(
 			what_the_keeper_lost_is_not_in_the_inventory_and_never_starts_again),
+		cmocka_unit_test(a_keeper_of_an_earlier_agent_keeps_what_runs_and_is_then_let_go),
+		cmocka_unit_test(an_order_that_comes_while_the_keeper_is_changed_starts_once),
 		cmocka_unit_test(agent_and_keeper_both_killed_is_a_loss_too),
 		cmocka_unit_test(after_the_machine_began_again_nothing_unfinished_is_held),
 		cmocka_unit_test(what_the_spool_does_not_know_is_killed_before_anybody_is_asked),

@@ -60,6 +60,7 @@ struct world {
 	uint32_t posts;
 	uint32_t unlinks;
 	uint64_t serial[16]; /* of the last ATTACH to whom, by the first byte of the id */
+	uint32_t keepers;    /* started so far */
 	bool keeper_mute;    /* its words wait for nobody: they are dropped */
 	uint32_t spawns;
 	int32_t pid; /* of the last child */
@@ -192,7 +193,14 @@ static void to_keeper(struct world *w, struct bytes body)
 {
 	struct event e = {.kind = EVENT_AGENT};
 
+	if (body.len == 0) {                        /* it is let go */
+		must(keeper_count(w->keeper) == 0); /* so it ends */
+		keeper_close(w->keeper);
+		w->keeper = NULL;
+		return;
+	}
 	if (w->keeper == NULL) {
+		w->keepers++;
 		w->keeper = keeper_open(&(struct keeper_config){.now_us = w->now_us, .cgroup = ""});
 		e.agent.up = true;
 		keeper_gets(w, &e);
