@@ -74,26 +74,31 @@ static int tell(const char *name, bool loud)
 	return bad > 0 || played == 0;
 }
 
+static int names(void)
+{
+	for (uint32_t i = 0; i < story_count; i++)
+		puts(stories[i].name);
+	return 0;
+}
+
 static int usage(const char *name)
 {
 	fprintf(stderr,
 		"usage: %s [--seed N] [--seeds M] [--nodes 3|5|7] [--go-on] [--loud]\n"
 		"       %s --schedule NAME|all [--loud]\n"
+		"       %s --names\n"
 		"--go-on: a broken life does not end it\n",
-		name, name);
+		name, name, name);
 	return 64;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"seeds", required_argument, NULL, 'n'},
-		{"nodes", required_argument, NULL, 'k'},
-		{"loud", no_argument, NULL, 'l'},
-		{"go-on", no_argument, NULL, 'g'},
-		{"schedule", required_argument, NULL, 'd'},
-		{NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'n'},
+		{"nodes", required_argument, NULL, 'k'}, {"loud", no_argument, NULL, 'l'},
+		{"go-on", no_argument, NULL, 'g'},       {"schedule", required_argument, NULL, 'd'},
+		{"names", no_argument, NULL, 'a'},       {NULL, 0, NULL, 0},
 	};
 	uint64_t seed = 1, seeds = 1;
 	const char *schedule = NULL;
@@ -111,6 +116,8 @@ int main(int argc, char **argv)
 			nodes = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'd')
 			schedule = optarg;
+		else if (c == 'a')
+			return names();
 		else if (c == 'l')
 			loud = true;
 		else if (c == 'g')

@@ -193,6 +193,15 @@ static bool lonely(struct world *w)
 	return !raft_leads(&w->node[0].store->raft);
 }
 
+static uint32_t told;
+
+static bool count_votes(struct world *w, uint32_t from, uint32_t to, const struct message *m)
+{
+	(void)w, (void)from, (void)to;
+	told += m->kind == MESSAGE_VOTED && m->voted.granted;
+	return false;
+}
+
 void story_lost_vote(struct world *w)
 {
 	struct message m = story_vote_wish(100);
@@ -205,11 +214,18 @@ void story_lost_vote(struct world *w)
 	expect(w, w->votes == before + 1);
 	world_kill(w, 0);
 	world_up(w, 0);
-	world_run(w, 5 * MS);
+	/* A start asks around before it first votes. */
+	world_run(w, 5000 * MS);
+	expect(w, raft_term(&w->node[0].store->raft) == 100);
 	world_inject(w, 2, 0, &m);
-	world_inject(w, 1, 0, &m);
 	world_run(w, 5 * MS);
 	expect(w, w->votes == before + 1);
+	/* To the same one it says so again. */
+	told = 0;
+	w->drop = count_votes;
+	world_inject(w, 1, 0, &m);
+	world_run(w, 5 * MS);
+	expect(w, told == 1);
 }
 
 void story_early_vote(struct world *w)

@@ -78,6 +78,26 @@ void story_slow_leader(struct world *w)
 	expect(w, world_map_crc(w->node[0].store) == world_map_crc(w->node[next].store));
 }
 
+/* With two of three left nothing is acknowledged before both disks have it: neither on the follower's word nor on the own
+ * one. */
+void story_early_acknowledgement(struct world *w)
+{
+	if (!story_settle(w))
+		return;
+	world_cut(w, 2, true, true);
+	for (uint32_t slow = 0; slow < 2; slow++) {
+		uint64_t token;
+
+		w->node[slow].slow_us = 250 * MS;
+		token = world_commit(w, 0);
+		world_run(w, 200 * MS);
+		expect(w, !world_is_acked(w, token));
+		world_run(w, 200 * MS);
+		expect(w, world_is_acked(w, token));
+		w->node[slow].slow_us = 0;
+	}
+}
+
 /* A voter's disk is put back to what it was before it voted and acknowledged. What it promised since, it does not know: it
  * has no voice, so that with it and one that lacks the entries nothing is decided. */
 void story_rolled_back(struct world *w)

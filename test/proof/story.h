@@ -38,6 +38,7 @@ void story_deaf_leader(struct world *w);
 void story_mute_leader(struct world *w);
 void story_stale_snapshot(struct world *w);
 void story_slow_leader(struct world *w);
+void story_early_acknowledgement(struct world *w);
 void story_rolled_back(struct world *w);
 void story_cloned(struct world *w);
 void story_old_fence(struct world *w);
