@@ -100,7 +100,7 @@ $(B)/sim: $(patsubst %.c,$(B)/%.o,$(SIM_SOURCES)) $(foreach f,$(sees_net),$(call
 
 # --- what a stranger types ---
 
-.PHONY: demo check check-all sim proof lab
+.PHONY: demo check check-all sim proof mutations lab
 demo:
 	@DEPS=$(DEPS) test/need build check
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc)
@@ -122,7 +122,10 @@ sim: $(B)/sim
 	$(B)/sim --seed $(SEED) --seeds $(SEEDS) --hosts $(NODES) --seconds $(T) --faults
 
 proof: $(B)/proof
+	$(B)/proof --schedule all
 	$(B)/proof --seed $(SEED) --seeds $(SEEDS)
+mutations:
+	test/proof/mutate
 
 lab: $(B)/witan
 	test/lab/all $(B)/witan
@@ -182,6 +185,7 @@ help:
 	@echo 'make unit         unit tests; unit-core, unit-gossip … of one folder'
 	@echo 'make tidy         who includes whom, sizes, format; gcc -fanalyzer, cppcheck, clang-tidy where installed'
 	@echo 'make sim          clusters in virtual time: SEED= SEEDS= NODES= T=seconds'
+	@echo 'make proof        the store alone: schedules by name, lives by seed: SEED= SEEDS=; make mutations: what breaks is found'
 	@echo 'make lab          real programs in network namespaces (root)'
 	@echo 'make fuzz T=60    every decoder, that many seconds each'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='

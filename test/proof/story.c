@@ -19,6 +19,7 @@ const struct story stories[] = {
 	{"leader-leaves", story_leader_leaves, 4, 4},
 	{"removed-server", story_removed_server, 4, 4},
 	{"double-change", story_double_change, 5, 5},
+	{"half-a-swap", story_half_a_swap, 4, 4},
 	{"second-proposal", story_second_proposal, 3, 3},
 };
 const uint32_t story_count = sizeof(stories) / sizeof(stories[0]);

@@ -45,6 +45,7 @@ void story_old_fence(struct world *w);
 void story_leader_leaves(struct world *w);
 void story_removed_server(struct world *w);
 void story_double_change(struct world *w);
+void story_half_a_swap(struct world *w);
 void story_second_proposal(struct world *w);
 
 /* What several of them begin with or ask. */
