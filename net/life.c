@@ -9,6 +9,8 @@
 
 /* How long the mark may take to be committed and leadership to be taken. */
 #define HANDING_MAX_US UINT64_C(5000000)
+/* Between two questions for a role that is preferred here: in that time a director's own worker comes to rest. */
+#define PREFER_EVERY_US UINT64_C(10000000)
 /* The store answers within GIVE_UP_MAX_MS. */
 #define GIVING_UP_MAX_US (GIVE_UP_MAX_MS * UINT64_C(1000) + 1000000)
 /* How long the last words may take to be handed out. */
@@ -272,6 +274,46 @@ void life_step(struct node *n, const struct event *e, struct outbox *outbox)
 	end_on(n, outbox);
 }
 
+/* --- the role --- */
+
+static bool may_prefer(const struct node *n)
+{
+	enum role_state s = n->life.role.state;
+
+	return n->config->preferred && n->life.state == LIFE_UP && !n->life.directing &&
+	       !id_is_none(n->life.leader) &&
+	       (s == ROLE_COUPLED || s == ROLE_SWITCHED_OVER || s == ROLE_FAILED_OVER);
+}
+
+/* Asks the director for a clean switch-over to us. It says no while a person wants it otherwise. */
+static void prefer(struct node *n, struct outbox *outbox)
+{
+	const struct facts *f = swim_facts(n->view[VIEW_ALL], n->life.leader);
+	struct call call = {.verb = CALL_SWITCH_OVER, .hops = 1};
+	struct buffer arguments, body;
+	struct pack p;
+
+	if (f == NULL)
+		return;
+	struct peer to = {.id = f->id, .addr = f->addr};
+	buffer_init(&arguments, 256);
+	buffer_init(&body, FRAME_MAX);
+	pack_init(&p, &arguments);
+	pack_array(&p, 4);
+	pack_str(&p, id_text(n->identity->id).s);
+	pack_bool(&p, true);
+	pack_bool(&p, false);
+	pack_bool(&p, true);
+	must(pack_err(&p) == OK);
+	call.arguments = buffer_bytes(&arguments);
+	enum err err = call_put(&call, &body);
+	must(err == OK);
+	outbox_post(outbox, &to, PURPOSE_RPC, FRAME_CALL, 0, buffer_bytes(&body));
+	outbox_log(outbox, LOG_LEVEL_INFO, "role asked for: from=%s why=\"preferred\"", f->name);
+	buffer_fini(&arguments);
+	buffer_fini(&body);
+}
+
 void life_turn(struct node *n, struct outbox *outbox)
 {
 	struct role_seen seen = {.now_us = n->now_us};
@@ -285,11 +327,23 @@ void life_turn(struct node *n, struct outbox *outbox)
 	seen.map = store_map(n->store);
 	seen.why = store_why(n->store);
 	role_turn(&n->life.role, &seen, outbox);
+	if (!may_prefer(n)) {
+		n->life.prefer_us = UINT64_MAX;
+	} else if (n->life.prefer_us == UINT64_MAX) {
+		n->life.prefer_us = n->now_us + PREFER_EVERY_US; /* let it come to rest */
+	} else if (n->life.prefer_us <= n->now_us) {
+		n->life.prefer_us = n->now_us + PREFER_EVERY_US;
+		prefer(n, outbox);
+	}
 }
 
 uint64_t life_deadline_us(const struct node *n)
 {
-	uint64_t role_us = n->director ? role_deadline_us(&n->life.role) : UINT64_MAX;
+	uint64_t at = n->life.deadline_us;
 
-	return role_us < n->life.deadline_us ? role_us : n->life.deadline_us;
+	if (!n->director)
+		return at;
+	if (role_deadline_us(&n->life.role) < at)
+		at = role_deadline_us(&n->life.role);
+	return n->life.prefer_us < at ? n->life.prefer_us : at;
 }

@@ -186,6 +186,7 @@ static void open_director(struct node *n, const struct node_start *start)
 	};
 
 	config_fingerprint(c, config.fingerprint);
+	n->life.prefer_us = UINT64_MAX;
 	role_init(&n->life.role, c->confirm_after_s * 1000, start->now_us);
 	n->director = director_open(&config, store_map(n->store));
 }

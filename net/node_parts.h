@@ -56,8 +56,9 @@ struct life {
 	/* Who leads, as the store last said. */
 	struct epoch epoch;
 	struct id leader;
-	bool directing;         /* we lead, and serve */
-	uint32_t dedicated;     /* living members that are workers and nothing else */
+	bool directing;     /* we lead, and serve */
+	uint32_t dedicated; /* living members that are workers and nothing else */
+	uint64_t prefer_us; /* when to ask for the role again; UINT64_MAX: we would not have it */
 	struct role_watch role; /* schedulers only */
 	uint64_t mute_until_us; /* what stores say is dropped until then, in and out */
 };

@@ -119,8 +119,10 @@ struct director {
 	struct reply role_reply; /* for whom holding ended */
 	bool role_called;
 	struct move move;
+	bool ends; /* the node does: nothing new is assigned here any more */
 	struct standby standby[STORE_REPLICAS_MAX];
 	uint32_t standbys;
+	bool standbys_told;
 	bool keeps_vote;  /* the others are a quorum without us */
 	struct id led_by; /* who led before us */
 	uint64_t lost_us; /* and was last heard then */

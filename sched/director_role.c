@@ -187,6 +187,8 @@ void role_begin(struct director *d, struct outbox *o)
 	d->holding = d->is_held && !is_self(d, d->held.node);
 	d->hold_us = d->now_us;
 	d->role_due = false;
+	if (d->ends)
+		return; /* it leads once more in its last moments: nothing is taken on */
 	if (d->holding) {
 		outbox_log(o, LOG_LEVEL_WARN, "role is kept for another: %s",
 			   role_held_text(&d->held, text));
@@ -377,6 +379,7 @@ void role_stop(struct director *d, struct outbox *o)
 	d->role_due = false;
 	d->holding = false;
 	d->standbys = 0;
+	d->standbys_told = false;
 	if (d->move.state == MOVE_NONE)
 		return;
 	if (d->move.state == MOVE_HANDS && !d->move.stops)
@@ -418,6 +421,7 @@ void role_led(struct director *d, const struct tell *t, struct outbox *o)
 
 void role_told_standbys(struct director *d, const struct tell *t)
 {
+	d->standbys_told = true;
 	d->standbys = t->standbys.count;
 	must(d->standbys <= STORE_REPLICAS_MAX);
 	memcpy(d->standby, t->standbys.list, d->standbys * sizeof(d->standby[0]));
@@ -431,6 +435,7 @@ void role_told_stop(struct director *d, const struct tell *t, struct outbox *o)
 	struct move *m = &d->move;
 	const struct standby *to = role_any_standby(d);
 
+	d->ends = true;
 	if (m->state == MOVE_WAITS) {
 		answer_move(d, EXIT_NO_DIRECTOR, "the director is being stopped: ask again", o);
 		end_move(d, o);
@@ -477,7 +482,8 @@ static const char *over(const struct director *d)
 	bool here = h && h->has_facts && h->member <= MEMBER_SUSPECT;
 	uint64_t keep_us = d->held.until_us - d->held.since_us;
 
-	if (d->held.votes && d->standbys > 0 && (!s || !s->votes) && !here)
+	/* One that only became a learner, because everybody was stopped, is still meant. */
+	if (d->held.votes && d->standbys_told && !s && !here)
 		return "it was replaced as voter";
 	/* By the clock of one machine or by the time that has passed here, whichever is first: clocks may differ. */
 	if (d->held.until_us &&
@@ -541,6 +547,8 @@ void role_work(struct director *d, struct outbox *o)
 	}
 	if (m->state >= MOVE_MARKS && !m->stops && d->now_us >= m->until_us)
 		go_on(d, o);
+	else if (m->state == MOVE_HANDS && m->stops && d->serving && !role_any_standby(d))
+		end_move(d, o); /* the last one went: it is ours when we come back */
 	else if (m->state == MOVE_HANDS && d->serving && d->now_us >= m->again_us)
 		offer(d, o);
 	if (!d->serving)
@@ -578,7 +586,7 @@ uint64_t role_due_us(const struct director *d)
 
 bool role_assigns(const struct director *d)
 {
-	return !d->holding && !d->apart && d->move.state < MOVE_MARKS;
+	return !d->holding && !d->apart && !d->ends && d->move.state < MOVE_MARKS;
 }
 
 bool role_commits(const struct director *d)

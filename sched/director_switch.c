@@ -142,6 +142,10 @@ void role_call(struct director *d, const struct call *c, const struct reply *to,
 		refuse(d, to, EXIT_USAGE, "the question can not be read", o);
 		return;
 	}
+	if (d->ends) {
+		refuse(d, to, EXIT_NO_DIRECTOR, "the director is being stopped: ask again", o);
+		return;
+	}
 	if (d->move.state != MOVE_NONE || d->role_due || d->role_called) {
 		refuse(d, to, EXIT_NO_DIRECTOR, "the role is moving already: ask again", o);
 		return;

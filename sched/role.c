@@ -119,9 +119,10 @@ static bool has_director(const struct role_watch *r)
 	return (DIRECTED >> r->state & 1) != 0;
 }
 
+/* A mark for whom the role is handed to is gone in a moment, and no state of its own. */
 static bool is_held_for_another(const struct role_watch *r, const struct role_seen *seen)
 {
-	return r->is_held && !id_same(r->held.node, seen->director);
+	return r->is_held && r->held.boot != 0 && !id_same(r->held.node, seen->director);
 }
 
 static bool is_current(const struct role_watch *r)
@@ -180,10 +181,15 @@ static enum role_state wanted(const struct role_watch *r, const struct role_seen
 
 const char *role_held_text(const struct held_row *h, char out[ROLE_HELD_TEXT_MAX])
 {
-	snprintf(out, ROLE_HELD_TEXT_MAX,
-		 "held for %s since %s: nothing new is assigned; `witan director switch-over` "
-		 "ends that",
-		 h->name, text_time(h->since_us).s);
+	if (h->boot == 0)
+		snprintf(out, ROLE_HELD_TEXT_MAX, "the role goes to %s: nothing new is assigned",
+			 h->name);
+	else
+		snprintf(out, ROLE_HELD_TEXT_MAX,
+			 "held for %s since %s: nothing new is assigned; `witan director "
+			 "switch-over` "
+			 "ends that",
+			 h->name, text_time(h->since_us).s);
 	return out;
 }
 
@@ -246,21 +252,40 @@ static uint64_t took_ms(const struct role_watch *r, enum role_state to, uint64_t
 	return nobody_us / 1000;
 }
 
-static void move(struct role_watch *r, enum role_state to, uint64_t nobody_us,
-		 const struct role_seen *seen, struct outbox *o)
+static void say(const struct role_watch *r, enum role_state to, uint64_t nobody_us,
+		const struct role_seen *seen, struct outbox *o)
 {
 	bool bad = to == ROLE_NO_QUORUM || to == ROLE_LOSS_UNCONFIRMED || to == ROLE_HELD;
 	char why[200], name[NAME_MAX_LEN + 1];
 
-	must(role_may_move(r->state, to));
 	outbox_log(o, bad ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
 		   "state moved: from=%s to=%s director=%s epoch=%" PRIu64 ".%" PRIu64
 		   " why=\"%s\" took_ms=%" PRIu64 " lasted_ms=%" PRIu64,
 		   role_state_name(r->state), role_state_name(to), name_of(r, name),
 		   r->epoch.generation, r->epoch.term, why_of(r, to, seen, why),
 		   took_ms(r, to, nobody_us), (seen->now_us - r->since_us) / 1000);
+}
+
+static void move(struct role_watch *r, enum role_state to, uint64_t nobody_us,
+		 const struct role_seen *seen, struct outbox *o)
+{
+	must(role_may_move(r->state, to));
+	say(r, to, nobody_us, seen, o);
 	r->state = to;
 	r->since_us = seen->now_us;
+	r->acting = r->row.node;
+}
+
+/* The role went from one to another within one state. */
+static void move_within(struct role_watch *r, const struct role_seen *seen, struct outbox *o)
+{
+	bool directed = has_director(r) && r->state != ROLE_HELD && is_current(r);
+
+	if (!directed || id_same(r->acting, r->row.node))
+		return;
+	say(r, r->state, 0, seen, o);
+	r->since_us = seen->now_us;
+	r->acting = r->row.node;
 }
 
 static void remind(struct role_watch *r, const struct role_seen *seen, struct outbox *o)
@@ -305,6 +330,7 @@ void role_turn(struct role_watch *r, const struct role_seen *given, struct outbo
 	to = wanted(r, &seen);
 	while (r->state != to)
 		move(r, role_step(r->state, to), nobody_us, &seen, o);
+	move_within(r, &seen, o);
 	remind(r, &seen, o);
 	r->deadline_us = next_look_us(r, &seen);
 }

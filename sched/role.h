@@ -65,6 +65,7 @@ struct role_watch {
 	struct epoch epoch;
 	uint64_t epoch_us; /* when it was first seen */
 	struct id director;
+	struct id acting; /* whose role the last line was about */
 	uint64_t position;
 	bool looked; /* at the rows, at that position */
 	bool has_row, is_held;

@@ -108,7 +108,14 @@ void roster_take(struct roster *r, enum view view, enum member_state state,
 		k = &r->known[at];
 		*k = (struct known){.node = facts->id};
 	}
-	if (k->boot != facts->boot) {
+	if (facts->boot < k->boot)
+		return; /* of a life before: the other view knows of a later one */
+	if (facts->boot > k->boot) {
+		/* What the views said of the life before says nothing of this one. */
+		for (int v = 0; v < VIEWS; v++) {
+			k->seen[v] = false;
+			k->state[v] = MEMBER_ALIVE;
+		}
 		k->boot = facts->boot;
 		k->level = 0; /* it may be another program now */
 		k->leaves = k->stops = false;

@@ -199,7 +199,9 @@ static void a_fault(struct sim *s)
 		s->delay_max_us = rng_between(&s->rng, 600, 80000);
 		break;
 	case 16:
-		if (h->node) {
+		if (rng_below(&s->rng, 3) == 0) {
+			switch_over(s, h, "");
+		} else if (h->node) {
 			host_signal(s, h, SIGNAL_STOP);
 			restart_later(s, h);
 		}

@@ -391,7 +391,11 @@ void load_read(struct sim *s, uint64_t stream, struct bytes bytes)
 	struct frame f;
 	struct answer a;
 
-	if (!u || frames_next(&u->frames, &bytes, &f) != OK)
+	if (!u) {
+		wire_local_close(s, stream); /* of who switched over, and reads no more */
+		return;
+	}
+	if (frames_next(&u->frames, &bytes, &f) != OK)
 		return;
 	if (f.type != FRAME_ANSWER || answer_get(f.body, &a) != OK) {
 		sim_break(s, "a call is answered", "a host answered with nonsense");

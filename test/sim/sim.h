@@ -281,6 +281,10 @@ bool wire_local_open(const struct sim *s, uint64_t stream);
 void wire_local_write(struct sim *s, uint64_t stream, struct bytes bytes);
 void wire_local_close(struct sim *s, uint64_t stream);
 
+/* --- switch.c --- */
+/* Asks the host to switch the director over: to that node, "": to whoever is up to date. */
+void switch_over(struct sim *s, struct host *h, const char *to);
+
 /* --- disk.c --- */
 struct files *files_open(void);
 void files_close(struct files *f);

@@ -231,6 +231,33 @@ static void check_record(struct sim *s, struct bytes key, struct bytes value, bo
 	check_lost(s, &was, &is);
 }
 
+/* A batch that begins an attempt while the role is held, and does not end that itself. */
+static void check_held(struct sim *s, struct bytes batch)
+{
+	struct state_key held = state_key_held();
+	struct bytes key, value, name, before;
+	struct batch_reader r;
+	bool drop, lifts = false, begins = false;
+	struct job was, is;
+
+	if (kv_get(s->truth->map, state_key_bytes(&held), &value) != OK ||
+	    batch_open(batch, &r) != OK)
+		return;
+	while (batch_next(&r, &key, &value, &drop) == OK) {
+		enum state_kind kind = state_key_kind(key, &name);
+
+		lifts = lifts || (kind == STATE_HELD && drop);
+		if (kind != STATE_JOB || drop || job_get(value, &is) != OK)
+			continue;
+		begins = begins ||
+			 (is.number > 0 && (kv_get(s->truth->map, key, &before) != OK ||
+					    job_get(before, &was) != OK || was.number < is.number));
+	}
+	if (begins && !lifts)
+		sim_break(s, "1: while the role is held nothing is assigned", "position %llu",
+			  (unsigned long long)s->truth->count);
+}
+
 /* 7 of the store: what counts as committed stands on the disks of a majority. Asked only while every voter is up. */
 static void check_synced(struct sim *s, const struct store *store, uint64_t index, uint64_t term)
 {
@@ -284,6 +311,7 @@ static void remember(struct sim *s, struct host *h, const struct entry *e)
 	buffer_clear(&t->plain);
 	enum err err = wrap_get(s->ring.store_key, &at, e->body, &t->plain);
 	must(err == OK);
+	check_held(s, buffer_bytes(&t->plain));
 	err = batch_open(buffer_bytes(&t->plain), &r);
 	must(err == OK);
 	while (batch_next(&r, &key, &value, &drop) == OK)

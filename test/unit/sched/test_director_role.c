@@ -43,6 +43,14 @@ static void tell_standby(struct world *w, struct is is)
 	world_pump(w);
 }
 
+static void tell_nobody(struct world *w)
+{
+	struct tell t = {.kind = TELL_STANDBYS};
+
+	world_tell(w, w->leader, &t);
+	world_pump(w);
+}
+
 static struct world *world_of_two(void)
 {
 	struct world *w = world_open(100);
@@ -542,7 +550,9 @@ static void it_ends_when_the_stopped_one_was_replaced_as_voter(void **state)
 	world_tell(w, 1, &t);
 	tell_standby(w, (struct is){.votes = true});
 	assert_true(is_held(w, &held));
-	tell_standby(w, (struct is){0});
+	tell_standby(w, (struct is){0}); /* a learner: everybody was stopped */
+	assert_true(is_held(w, &held));
+	tell_nobody(w);
 	assert_false(is_held(w, &held));
 	expect_role(w, 1, HOW_SWITCHED_OVER, "a");
 	world_close(w);
@@ -590,6 +600,8 @@ static void alone_it_keeps_the_role_for_itself_and_ends_at_once(void **state)
 	assert_int_equal(w->stopped, 1);
 	assert_int_equal(w->offers, 0);
 	assert_true(is_held(w, &held));
+	submitted_id(w, submit(w, (struct wanted){.key = "late"})); /* accepted, and */
+	assert_int_equal(w->orders, 0);
 	director_close(w->director[0]);
 	w->director[0] = world_director(w, 0, 100);
 	world_lead(w, 0);

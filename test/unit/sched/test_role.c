@@ -30,7 +30,8 @@ static const struct held_row held_for_a = {.node = {{0xa}},
 					   .since_us = 1700000000000000u,
 					   .until_us = 1700000900000000u,
 					   .votes = true,
-					   .name = "a"};
+					   .name = "a",
+					   .boot = 5};
 
 static void a_row_that_is_cut_or_makes_no_sense_is_refused(void **state)
 {
@@ -79,6 +80,7 @@ static void a_row_comes_back_as_it_was_and_later_fields_are_skipped(void **state
 	assert_int_equal(held_row_get(buffer_bytes(&b), &held), OK);
 	assert_int_equal(held.until_us, held_for_a.until_us);
 	assert_true(held.votes);
+	assert_int_equal(held.boot, 5);
 	assert_false(held.asked);
 	assert_string_equal(held.name, "a");
 	buffer_fini(&b);
@@ -312,6 +314,41 @@ static void while_it_is_held_who_leads_is_said_once_a_minute(void **state)
 	world_close(w);
 }
 
+static void a_mark_for_whom_it_is_handed_to_is_no_state(void **state)
+{
+	struct world *w = coupled();
+	struct held_row held = held_for_a;
+	struct buffer b;
+
+	(void)state;
+	held.boot = 0;
+	held.node = (struct id){{0xb}};
+	buffer_init(&b, 1024);
+	assert_int_equal(held_row_put(&held, &b), OK);
+	put(w, state_key_held(), &b);
+	buffer_fini(&b);
+	assert_int_equal(look(w, SECOND, STORE_COUPLED), ROLE_COUPLED);
+	world_close(w);
+}
+
+static void a_second_switch_over_is_a_line_of_its_own(void **state)
+{
+	struct world *w = coupled();
+	unsigned lines;
+
+	(void)state;
+	for (uint64_t term = 3; term < 5; term++) {
+		lines = w->lines;
+		w->seen.director = (struct id){{(uint8_t)term}};
+		w->seen.epoch.term = term;
+		put_role(w, w->seen.director, term, HOW_SWITCHED_OVER);
+		assert_int_equal(look(w, SECOND, STORE_COUPLED), ROLE_SWITCHED_OVER);
+		assert_int_equal(w->lines, lines + 1);
+	}
+	assert_non_null(strstr(w->line, "from=switched-over to=switched-over"));
+	world_close(w);
+}
+
 static void the_last_standby_makes_it_coupled_or_not(void **state)
 {
 	struct world *w = coupled();
@@ -359,6 +396,8 @@ int main(void)
 		cmocka_unit_test(nobody_for_less_than_a_tenth_of_a_second_is_a_hand_over),
 		cmocka_unit_test(a_loss_may_be_confirmed_only_after_its_time),
 		cmocka_unit_test(while_it_is_held_who_leads_is_said_once_a_minute),
+		cmocka_unit_test(a_mark_for_whom_it_is_handed_to_is_no_state),
+		cmocka_unit_test(a_second_switch_over_is_a_line_of_its_own),
 		cmocka_unit_test(the_last_standby_makes_it_coupled_or_not),
 		cmocka_unit_test(a_full_disk_is_a_fault_and_not_for_ever),
 		cmocka_unit_test(a_clock_that_steps_back_turns_nothing_back),
