@@ -120,8 +120,12 @@
 #define LOG_MEMORY_MAX (64u << 20) /* entries not yet compacted: beyond it commits are refused */
 #define GIVE_UP_MAX_MS                                                                             \
 	5000u /* until it is said what became of a vote to be given up: nobody waits longer to end */
-#define STORE_PENDING_MAX  8192u /* commits and fences of the director under way */
-#define APPLY_TURN_MAX     64u   /* batches applied in one turn: small ones take 0.2 ms together */
+#define WITNESS_TAIL_MAX                                                                           \
+	(4u                                                                                        \
+	 << 20) /* of the log, in a witness's memory; a quarter is kept free for what is read back */
+#define RECALL_MAX         (256u << 10) /* read back from the log at once, but always one entry */
+#define STORE_PENDING_MAX  8192u        /* commits and fences of the director under way */
+#define APPLY_TURN_MAX     64u /* batches applied in one turn: small ones take 0.2 ms together */
 #define APPEND_BYTES_MAX   (256u << 10) /* entries of one message, but always one entry */
 #define APPEND_ENTRIES_MAX 1024u
 #define APPEND_WINDOW_MAX                                                                          \

@@ -336,6 +336,8 @@ void store_step(struct store *s, const struct event *e, struct outbox *o)
 		raft_broken(&s->raft, e->link.peer.id);
 	else if (e->kind == EVENT_DISK)
 		step_disk(s, e, o);
+	else if (e->kind == EVENT_READ && e->read.token == s->recall_token)
+		recall_read(s, e);
 	else if (e->kind == EVENT_READ)
 		ship_read(s, e, o);
 	else if (e->kind == EVENT_TELL)
@@ -390,6 +392,7 @@ void store_turn(struct store *s, uint64_t now_us, uint64_t wall_us, struct outbo
 	ship_turn(s, o);
 	parting_turn(s, o);
 	turn_raft(s, o);
+	recall_turn(s, o);
 	say_ready(s, o);
 	commits_apply(s, o);
 	commits_settle(s, o);

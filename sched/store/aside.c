@@ -51,7 +51,7 @@ static void forget(struct store *s)
 	s->twin_said = false;
 	s->parting_count = 0;
 	s->seats_round = s->votes_index = s->pair_us = 0;
-	s->run_token = s->writer_token = s->receive_token = 0;
+	s->run_token = s->writer_token = s->receive_token = s->recall_token = 0;
 	s->full = false;
 	s->awake = false;
 	s->ready_said = false;

@@ -19,6 +19,7 @@ enum errand {
 	ERRAND_READ,
 	ERRAND_ASIDE,
 	ERRAND_KNOWN,
+	ERRAND_RECALL,
 };
 
 /* A director's word under way. */
@@ -221,6 +222,8 @@ struct store {
 	uint32_t aside_tries;
 	char aside[64]; /* the folder's new name */
 
+	uint64_t recall_token; /* entries being read back from the log; 0: none are */
+
 	struct start starts[2 * STORE_REPLICAS_MAX];
 	uint32_t start_count;
 	bool twin_said;
@@ -313,6 +316,10 @@ void starts_heard_self(struct store *s, const struct peer *from, const struct me
 /* The set with what was heard of starts since; false: nothing. */
 bool starts_record(struct store *s, struct voters *next);
 void starts_step(struct store *s, const struct message *m, struct outbox *o);
+
+/* recall.c: what a witness that leads holds only on its disk */
+void recall_turn(struct store *s, struct outbox *o);
+void recall_read(struct store *s, const struct event *e);
 
 /* ship.c: snapshots taken, shipped, received */
 void ship_turn(struct store *s, struct outbox *o);

@@ -50,7 +50,17 @@ struct entry log_at(const struct log *l, uint64_t index)
 {
 	const struct log_slot *s = slot(l, index);
 
-	return (struct entry){index, s->term, s->kind, {s->bytes, s->len}};
+	return (struct entry){index, s->term, s->kind, {s->bytes, s->bytes == NULL ? 0 : s->len}};
+}
+
+bool log_is_held(const struct log *l, uint64_t index)
+{
+	return slot(l, index)->bytes != NULL;
+}
+
+size_t log_len(const struct log *l, uint64_t index)
+{
+	return slot(l, index)->len;
 }
 
 uint32_t log_file(const struct log *l, uint64_t index)
@@ -58,9 +68,54 @@ uint32_t log_file(const struct log *l, uint64_t index)
 	return slot(l, index)->file;
 }
 
-void log_set_file(struct log *l, uint64_t index, uint32_t file)
+uint32_t log_place(const struct log *l, uint64_t index)
+{
+	return slot(l, index)->at;
+}
+
+void log_set_file(struct log *l, uint64_t index, uint32_t file, uint32_t at)
 {
 	slot(l, index)->file = file;
+	slot(l, index)->at = at;
+}
+
+static void let_go(struct log *l, struct log_slot *s)
+{
+	if (s->bytes == NULL)
+		return;
+	must(l->held >= s->len);
+	l->held -= s->len;
+	free(s->bytes);
+	s->bytes = NULL;
+}
+
+static void hold(struct log *l, struct log_slot *s, struct bytes body)
+{
+	must(s->bytes == NULL && body.len == s->len);
+	s->bytes = malloc(body.len + 1);
+	must(s->bytes != NULL);
+	if (body.len > 0)
+		memcpy(s->bytes, body.at, body.len);
+	l->held += s->len;
+}
+
+void log_shed(struct log *l, size_t spare)
+{
+	if (l->tail_max == 0)
+		return;
+	must(spare < l->tail_max);
+	if (l->tail <= l->base)
+		l->tail = l->base + 1;
+	for (; l->held > l->tail_max - spare && l->tail <= log_last(l); l->tail++)
+		if (slot(l, l->tail)->kind == ENTRY_BATCH)
+			let_go(l, slot(l, l->tail));
+}
+
+void log_recall(struct log *l, uint64_t index, struct bytes body)
+{
+	hold(l, slot(l, index), body);
+	if (index < l->tail)
+		l->tail = index;
 }
 
 static void grow(struct log *l)
@@ -88,12 +143,11 @@ void log_append(struct log *l, const struct entry *e, uint32_t file)
 		grow(l);
 	l->count++;
 	s = slot(l, e->index);
-	*s = (struct log_slot){e->term, malloc(e->body.len + 1), (uint32_t)e->body.len, file,
-			       e->kind};
-	must(s->bytes != NULL);
-	if (e->body.len > 0)
-		memcpy(s->bytes, e->body.at, e->body.len);
+	*s = (struct log_slot){
+		.term = e->term, .len = (uint32_t)e->body.len, .file = file, .kind = e->kind};
+	hold(l, s, e->body);
 	l->size += e->body.len;
+	log_shed(l, l->tail_max / 4);
 }
 
 void log_truncate(struct log *l, uint64_t from)
@@ -103,9 +157,11 @@ void log_truncate(struct log *l, uint64_t from)
 		struct log_slot *s = slot(l, log_last(l));
 
 		l->size -= s->len;
-		free(s->bytes);
+		let_go(l, s);
 		l->count--;
 	}
+	if (l->tail > from)
+		l->tail = from;
 }
 
 void log_compact(struct log *l, uint64_t base)
@@ -117,7 +173,7 @@ void log_compact(struct log *l, uint64_t base)
 
 		l->base_term = s->term;
 		l->size -= s->len;
-		free(s->bytes);
+		let_go(l, s);
 		l->head = (l->head + 1) & (l->room - 1);
 		l->base++;
 		l->count--;

@@ -9,6 +9,7 @@ void raft_init(struct raft *r, const struct raft_config *cfg, struct rng *rng,
 {
 	*r = (struct raft){.cfg = *cfg, .rng = rng, .roster = roster, .wal = wal};
 	log_init(&r->log);
+	r->log.tail_max = cfg->witness ? WITNESS_TAIL_MAX : 0;
 	buffer_init(&r->scratch, FRAME_MAX);
 	r->nonce = rng_next(rng);
 	r->deadline_us = UINT64_MAX;
@@ -594,8 +595,9 @@ static void keep_promises(struct raft *r, struct outbox *o)
 
 static void write_run(struct raft *r, uint64_t token, struct outbox *o)
 {
-	uint64_t first = r->wal->run_first;
-	uint64_t puts = r->state_puts;
+	uint64_t puts = r->state_puts, index;
+	uint32_t place;
+	size_t at = 0;
 
 	if (r->writing || !wal_has_run(r->wal))
 		return;
@@ -606,10 +608,9 @@ static void write_run(struct raft *r, uint64_t token, struct outbox *o)
 		return;
 	r->state_sent = puts;
 	r->sent_last = log_last(&r->log);
-	if (first <= r->log.base)
-		first = r->log.base + 1;
-	for (uint64_t i = first; i <= log_last(&r->log); i++)
-		log_set_file(&r->log, i, r->wal->file);
+	while (wal_sent_entry(r->wal, &at, &index, &place))
+		if (log_has(&r->log, index))
+			log_set_file(&r->log, index, r->wal->file, place);
 }
 
 void raft_turn(struct raft *r, bool awake, uint64_t token, struct outbox *o)

@@ -125,7 +125,8 @@ struct raft {
 	struct id transfer_to; /* voter; none: not moving */
 	uint64_t transfer_until_us;
 	bool transfer_sent;
-	bool leaving;         /* the set without us is committed: we hand over, then follow */
+	uint64_t recall; /* a follower lacks this entry, which is only on our disk; 0: none does */
+	bool leaving;    /* the set without us is committed: we hand over, then follow */
 	bool wants_snapshots; /* follower: say so in the next acknowledgement */
 
 	struct buffer scratch;

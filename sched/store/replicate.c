@@ -112,7 +112,7 @@ uint64_t raft_append(struct raft *r, enum entry_kind kind, struct bytes body)
 
 bool raft_has_room(const struct raft *r)
 {
-	return r->log.size <= LOG_MEMORY_MAX && wal_gathered(r->wal) <= WAL_RUN_MAX;
+	return r->log.held <= LOG_MEMORY_MAX && wal_gathered(r->wal) <= WAL_RUN_MAX;
 }
 
 bool raft_may_change(const struct raft *r)
@@ -163,15 +163,16 @@ void replicate_begin(struct raft *r)
 	}
 }
 
+/* 0: the first one is not in memory. */
 static uint32_t gather(const struct raft *r, uint64_t from)
 {
 	size_t bytes = 0;
 	uint32_t count = 0;
 
 	for (uint64_t i = from; i <= log_last(&r->log) && count < APPEND_ENTRIES_MAX; i++) {
-		size_t more = log_at(&r->log, i).body.len + 16;
+		size_t more = log_len(&r->log, i) + 16;
 
-		if (count > 0 && bytes + more > APPEND_BYTES_MAX)
+		if ((count > 0 && bytes + more > APPEND_BYTES_MAX) || !log_is_held(&r->log, i))
 			break;
 		bytes += more;
 		count++;
@@ -228,7 +229,10 @@ static void replicate_one(struct raft *r, struct follower *f, struct outbox *o)
 	       f->next <= log_last(&r->log)) {
 		uint32_t count = gather(r, f->next);
 
-		must(count > 0);
+		if (count == 0) {
+			r->recall = f->next;
+			break;
+		}
 		send_append(r, f, count, o);
 		sent = true;
 	}
@@ -267,6 +271,7 @@ void replicate_all(struct raft *r, struct outbox *o)
 	for (uint32_t i = 0; i < r->follower_count; i++)
 		replicate_one(r, &r->followers[i], o);
 	r->round_due = false;
+	log_shed(&r->log, r->log.tail_max / 4);
 	hand_on(r, o);
 }
 

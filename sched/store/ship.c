@@ -61,8 +61,8 @@ static void compact(struct store *s)
 
 	if (keep > LOG_KEEP_MAX)
 		keep = LOG_KEEP_MAX;
-	while (base > log->base && kept + log_at(log, base).body.len <= keep)
-		kept += log_at(log, base--).body.len + 16;
+	while (base > log->base && kept + log_len(log, base) <= keep)
+		kept += log_len(log, base--) + 16;
 	s->compact_to = base;
 }
 

@@ -137,9 +137,11 @@ void wal_put_proposal(struct wal *w)
 	put_proposal(&w->run, w);
 }
 
+#define ENTRY_HEAD_LEN 17u
+
 void wal_put_entry(struct wal *w, const struct entry *e)
 {
-	uint8_t head[17];
+	uint8_t head[ENTRY_HEAD_LEN];
 
 	must(wal_is_made(w));
 	must(e->index > 0);
@@ -281,6 +283,29 @@ void wal_repeat(struct wal *w, uint64_t token, struct outbox *o)
 		hand_over(w, token, o);
 }
 
+bool wal_sent_entry(const struct wal *w, size_t *at, uint64_t *index, uint32_t *place)
+{
+	if (*at == 0 && w->sent_at == 0)
+		*at = WAL_HEAD_LEN;
+	while (*at < w->sent.len) {
+		const uint8_t *r = w->sent.at + *at;
+		size_t here = *at;
+
+		*at += 8 + get_u32(r);
+		if (r[8] != WAL_ENTRY)
+			continue;
+		*index = get_u64(r + WAL_RECORD_LEN);
+		*place = (uint32_t)(w->sent_at + here);
+		return true;
+	}
+	return false;
+}
+
+size_t wal_entry_len(size_t len)
+{
+	return WAL_RECORD_LEN + ENTRY_HEAD_LEN + len;
+}
+
 void wal_drop_before(struct wal *w, uint32_t file, struct outbox *o)
 {
 	for (; w->first_file < file; w->first_file++)
@@ -315,6 +340,27 @@ enum err wal_record_get(struct bytes file, size_t at, struct wal_record *out)
 	out->run = get_u32(r + 9);
 	out->body = bytes_of(r + WAL_RECORD_LEN, len - 5);
 	out->len = 8 + len;
+	return OK;
+}
+
+enum err wal_take_entry(struct bytes *records, struct entry *out)
+{
+	const uint8_t *r = records->at;
+	size_t len;
+	uint32_t crc;
+
+	if (records->len < WAL_RECORD_LEN)
+		return ERR_SHORT;
+	len = get_u32(r);
+	if (len < 5 + ENTRY_HEAD_LEN || len > records->len - 8 || r[8] != WAL_ENTRY)
+		return ERR_CORRUPT;
+	crc = crc32c(0, bytes_of(r, 4));
+	if (crc32c(crc, bytes_of(r + 8, len)) != get_u32(r + 4))
+		return ERR_CORRUPT;
+	r += WAL_RECORD_LEN;
+	*out = (struct entry){get_u64(r), get_u64(r + 8), (enum entry_kind)r[16],
+			      bytes_of(r + ENTRY_HEAD_LEN, len - 5 - ENTRY_HEAD_LEN)};
+	*records = bytes_of(records->at + 8 + len, records->len - 8 - len);
 	return OK;
 }
 
@@ -398,6 +444,7 @@ static enum err take_entry(struct reader *r, const struct wal_record *record, si
 	if (e.term < log_last_term(log))
 		return damaged(r, "terms go back", at);
 	log_append(log, &e, r->file);
+	log_set_file(log, e.index, r->file, (uint32_t)at);
 	return OK;
 }
 

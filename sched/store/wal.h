@@ -109,6 +109,13 @@ size_t wal_gathered(const struct wal *w);
 bool wal_flush(struct wal *w, uint64_t token, struct outbox *o);
 /* The same run once more, after the disk was full. */
 void wal_repeat(struct wal *w, uint64_t token, struct outbox *o);
+/* The next entry of the run that was handed over last, from `*at` on (first 0): its index, and the place of its record in
+ * the file. False: there is no other. */
+bool wal_sent_entry(const struct wal *w, size_t *at, uint64_t *index, uint32_t *place);
+/* Bytes of the record of an entry with a body of `len`. */
+size_t wal_entry_len(size_t len);
+/* The entry that a record holds, cut out of a file at its place; takes it off `records`. ERR_CORRUPT, ERR_SHORT. */
+MUST_USE enum err wal_take_entry(struct bytes *records, struct entry *out);
 /* Drops the files before `file`. */
 void wal_drop_before(struct wal *w, uint32_t file, struct outbox *o);
 

@@ -148,6 +148,13 @@ void watch_node(struct world *w, uint32_t at)
 	check_log(w, at);
 	check_leader(w, at);
 	check_state(w, n);
+	if (w->steps % 16 == 0) {
+		uint64_t index;
+
+		(void)raft_voters_at(&s->raft, log_last(&s->raft.log), &index);
+		if (index != s->raft.voters_index)
+			world_breach(w, "the set is not the last one in the log");
+	}
 	if (w->steps % 64 == 0 && !w->apart && store_is_scheduler(s) && s->applied > 0 &&
 	    s->fault == OK) {
 		uint32_t crc = world_map_crc(s);
