@@ -427,6 +427,42 @@ static void a_broken_link_and_doubt_together_hasten_the_election(void **state)
 	assert_true(took[2] < 150);
 }
 
+/* The third voter alone has what was committed last: only it can win, and it hands over to whoever is alive. */
+static void a_witness_that_has_more_wins_and_hands_over_within_a_second(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world *w = settled(seed, 3, 2);
+
+		world_cut(w, 1, true, true);
+		world_commit(w, 0);
+		world_run(w, 25 * MS);
+		world_kill(w, 0);
+		world_heal(w);
+		assert_in_range(until_another_serves(w), 1, 850);
+		assert_int_equal(world_server(w), 1);
+		end(w);
+	}
+}
+
+/* Who stands a moment too early is refused, and asks again instead of waiting as long once more. */
+static void a_refusal_of_a_moment_costs_a_moment(void **state)
+{
+	uint64_t longest = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct world *w = settled(seed, 3, 2);
+
+		world_run(w, seed * MS);
+		world_kill(w, 0);
+		uint64_t took = until_another_serves(w);
+		longest = took > longest ? took : longest;
+		end(w);
+	}
+	assert_in_range(longest, 1, 650);
+}
+
 /* ---- snapshots ---- */
 
 static void one_that_was_away_for_long_gets_a_snapshot(void **state)
@@ -490,6 +526,8 @@ int main(void)
 		cmocka_unit_test(a_leader_that_resigns_is_followed_within_a_tenth_of_a_second),
 		cmocka_unit_test(a_full_disk_ends_leadership_until_there_is_space),
 		cmocka_unit_test(a_broken_link_and_doubt_together_hasten_the_election),
+		cmocka_unit_test(a_witness_that_has_more_wins_and_hands_over_within_a_second),
+		cmocka_unit_test(a_refusal_of_a_moment_costs_a_moment),
 		cmocka_unit_test(one_that_was_away_for_long_gets_a_snapshot),
 		cmocka_unit_test(the_sheet_has_a_row_for_each_member),
 	};
