@@ -454,8 +454,10 @@ static void a_refusal_of_a_moment_costs_a_moment(void **state)
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct world *w = settled(seed, 3, 2);
 
-		world_run(w, seed * MS);
+		world_cut(w, 1, true, false);
+		world_run(w, 150 * MS);
 		world_kill(w, 0);
+		world_heal(w);
 		uint64_t took = until_another_serves(w);
 		longest = took > longest ? took : longest;
 		end(w);
