@@ -237,6 +237,8 @@ void chaos_happens(struct sim *s, const struct happening *what)
 		disk_full(&s->host[what->b - 1], false);
 	else if (what->a == CHAOS_STRIKE)
 		strike(s);
+	else if (what->a == CHAOS_CHANGE)
+		change_happens(s);
 	else if (what->a == CHAOS_AMBUSH)
 		ambush_happens(s, &s->host[what->b - 1]);
 	else if (what->a == CHAOS_ALONE)

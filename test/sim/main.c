@@ -45,6 +45,8 @@ static bool life_of_a_cluster(const struct wish *w, uint64_t seed, uint64_t *has
 	if (w->faults)
 		chaos_vary(s);
 	s->wish.until_us = end;
+	if (w->faults)
+		change_begin(s, end);
 	for (uint32_t i = 1; i <= s->hosts; i++)
 		sim_later(s, rng_below(&s->rng, 500000),
 			  (struct happening){.kind = HAPPEN_START, .host = i});

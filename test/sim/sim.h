@@ -13,6 +13,7 @@
  *   check.c    invariants; views.c: those of the views
  *   script.c   scenarios: what to do when, and the lines expected
  *   chaos.c    faults by dice
+ *   change.c   schedulers that come and go for good
  *   ambush.c   and those that wait for the worst moment
  *   birth.c    faults while the store is born
  *   charge.c   steps that take time
@@ -86,6 +87,7 @@ struct host {
 		life; /* rises with every start and end of the agent: what was meant for another is dropped */
 	uint64_t wake_at;       /* the wake-up in the queue; UINT64_MAX: none */
 	uint64_t frozen_until;  /* the whole machine sleeps, its keeper and children, too */
+	uint64_t away_until_us; /* it does not start before; UINT64_MAX: it is gone for good */
 	uint64_t stopped_until; /* its agent alone: SIGSTOP */
 	uint64_t next_conn;     /* accepted connections are numbered from 1 */
 	uint8_t machine_boot[16];
@@ -170,6 +172,8 @@ struct sim {
 
 	/* chaos */
 	uint64_t chaos_until_us;
+	struct rng change_rng; /* change.c */
+	uint32_t change;
 	uint64_t chaos_gap_us;
 	struct load_wish wish;
 	bool wall_jumps;
@@ -204,6 +208,8 @@ void host_start(struct sim *s, struct host *h);
 void host_kill(struct sim *s,
 	       struct host *h); /* the agent only: page cache, keeper, children live on */
 void host_power(struct sim *s, struct host *h); /* all: what was not synced is gone */
+/* Its disk is another, and so is its identity, made of that seed. */
+void host_renew(struct sim *s, struct host *h, const uint8_t seed[32]);
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us);
 /* SIGSTOP of the agent, and SIGCONT later: keeper and children go on. */
 void host_pause(struct sim *s, struct host *h, uint64_t for_us);
@@ -385,6 +391,7 @@ enum chaos {
 	CHAOS_NEXT,
 	CHAOS_JOIN_AGAIN, /* host b */
 	CHAOS_SPACE,      /* on host b */
+	CHAOS_CHANGE,     /* change.c */
 	CHAOS_STRIKE,     /* at a commit: the power goes everywhere, or workers sleep */
 	CHAOS_AMBUSH,     /* worker b has just asked for its lease: it sleeps */
 	CHAOS_ALONE,      /* host b, a moment later: nobody hears it any more */
@@ -404,6 +411,11 @@ void ambush_happens(struct sim *s, struct host *h);
 void ambush_alone(struct sim *s, struct host *h);
 /* The director sleeps until another directs, and this host hears the old one only. */
 void ambush_old_ties(struct sim *s, struct host *h);
+
+/* --- change.c --- */
+/* Before anything starts, as it may be that one does not. */
+void change_begin(struct sim *s, uint64_t until_us);
+void change_happens(struct sim *s);
 
 /* --- birth.c --- */
 /* `count` clusters are born in bad weather: each must come to have one store. The number of those that did not. */

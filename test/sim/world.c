@@ -314,7 +314,7 @@ void host_start(struct sim *s, struct host *h)
 		.level = h->level,
 	};
 
-	if (h->node)
+	if (h->node || s->now_us < h->away_until_us)
 		return;
 	h->life++;
 	h->wake_at = UINT64_MAX;
@@ -389,6 +389,26 @@ void host_pause(struct sim *s, struct host *h, uint64_t for_us)
 {
 	if (h->node && h->stopped_until < s->now_us + for_us)
 		h->stopped_until = s->now_us + for_us;
+}
+
+void host_renew(struct sim *s, struct host *h, const uint8_t seed[32])
+{
+	host_power(s, h);
+	files_close(h->files);
+	h->files = files_open();
+	(void)table_take(&s->host_by_id, h->identity.id);
+	identity_make(&h->identity, seed);
+	enum err err = table_add(&s->host_by_id, h->identity.id, h->index - 1);
+	must(err == OK);
+	h->boot = h->voter_boot = 0;
+	h->epoch = h->born = (struct epoch){0};
+	h->full = h->was_full = false;
+	for (enum view v = 0; v < VIEWS; v++) {
+		h->ver[v] = 0;
+		for (uint32_t i = 0; i < s->hosts; i++)
+			if (s->host[i].seen[v])
+				s->host[i].seen[v][h->index - 1] = (struct seen){0};
+	}
 }
 
 void host_freeze(struct sim *s, struct host *h, uint64_t for_us)
