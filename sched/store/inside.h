@@ -76,6 +76,7 @@ struct parting {
 struct lineage {
 	struct generation known;   /* the last one heard of; nodes without a store know it, too */
 	struct generation foreign; /* of another store of this cluster; number 0: none was met */
+	bool looked;               /* whether what we know outlives what we live in */
 	uint64_t known_token;      /* of its write; 0: none is under way */
 	uint64_t known_us;         /* when to write it again; 0: it is written */
 	bool rival_said;           /* a node without a store met two */

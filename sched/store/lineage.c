@@ -462,6 +462,15 @@ void lineage_turn(struct store *s, struct outbox *o)
 	}
 	if (!wal_is_made(&s->wal))
 		return;
+	/* An end that came between hearing of it and acting on it. */
+	if (!l->looked && generation_relation(&s->wal.generation, &l->known) == RELATION_OLDER) {
+		struct generation known = l->known;
+
+		be_outlived(s, &known, o);
+	}
+	l->looked = true;
+	if (!wal_is_made(&s->wal))
+		return;
 	turn_asks(s, o);
 	turn_begin(s, o);
 }

@@ -515,6 +515,33 @@ static void lost_voters_that_return_together_hear_of_it_before_they_vote(void **
 	end(w);
 }
 
+/* It heard of the later one, and the power went before its own state was aside. */
+static void what_was_heard_before_a_crash_counts_at_the_next_start(void **state)
+{
+	struct world *w = settled(15, 3, 3);
+	struct generation g;
+	struct buffer record;
+	struct wfile *f;
+
+	(void)state;
+	w->apart = true;
+	g = generation_after(&w->node[2].store->wal.generation, w->node[0].id);
+	voters_add(&g.voters, w->node[0].store->raft.voters.seat[0]);
+	world_kill(w, 2);
+	buffer_init(&record, 8192);
+	assert_int_equal(generation_put(&g, &record), OK);
+	f = shelf_find(&w->node[2].shelf, "node/generation", true);
+	shelf_write(f, 0, buffer_bytes(&record));
+	shelf_sync(f);
+	buffer_fini(&record);
+	watch_forget(w, 2);
+	world_cut(w, 2, true, true);
+	world_up(w, 2);
+	world_run(w, 3000 * MS);
+	assert_true(world_said(&w->node[2], "state set aside"));
+	end(w);
+}
+
 static void a_start_of_all_voters_together_does_not_wait(void **state)
 {
 	struct world *w = settled(13, 3, 3);
@@ -598,6 +625,7 @@ int main(void)
 		cmocka_unit_test(
 			lost_voters_that_return_together_lead_only_those_cut_off_with_them),
 		cmocka_unit_test(lost_voters_that_return_together_hear_of_it_before_they_vote),
+		cmocka_unit_test(what_was_heard_before_a_crash_counts_at_the_next_start),
 		cmocka_unit_test(a_start_of_all_voters_together_does_not_wait),
 		cmocka_unit_test(
 			a_crash_at_any_step_of_the_change_leaves_one_generation_that_goes_on),
