@@ -200,7 +200,10 @@ static void a_fault(struct sim *s)
 		break;
 	case 16:
 		if (rng_below(&s->rng, 3) == 0) {
-			switch_over(s, h, "");
+			if (s->seed % 2)
+				drill(s, h);
+			else
+				switch_over(s, h, "");
 		} else if (h->node) {
 			host_signal(s, h, SIGNAL_STOP);
 			restart_later(s, h);

@@ -16,7 +16,7 @@
  *     level N L (its program knows the state's level L from its next start on),
  *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, full N, space N, slow N MS (its disk; 0: no
  *     more), one N MS (a job, handed in there),
- *     switch N [TO] (asked there: the director is to change),
+ *     switch N [TO] (asked there: the director is to change), drill N (asked there: its loss is rehearsed),
  *     cut A B, cut A all, deaf A all (nobody reaches it), mute A all (it reaches nobody), power-all, start-all,
  *     confirm N A,B (a person at N confirms that A and B are lost),
  *     mend (the net), loss PERMILLE
@@ -99,6 +99,8 @@ static void act_on(struct sim *s, struct host *h, const char *verb, const char *
 		host_signal(s, h, SIGNAL_STOP);
 	else if (!strcmp(verb, "switch"))
 		switch_over(s, h, second);
+	else if (!strcmp(verb, "drill"))
+		drill(s, h);
 	else if (!strcmp(verb, "full"))
 		disk_full(h, true);
 	else if (!strcmp(verb, "space"))

@@ -290,6 +290,8 @@ void wire_local_close(struct sim *s, uint64_t stream);
 /* --- switch.c --- */
 /* Asks the host to switch the director over: to that node, "": to whoever is up to date. */
 void switch_over(struct sim *s, struct host *h, const char *to);
+/* Asks the host for a drill: the director falls silent, and another is to take over. */
+void drill(struct sim *s, struct host *h);
 
 /* --- disk.c --- */
 struct files *files_open(void);
