@@ -132,7 +132,7 @@ lab: $(B)/witan
 
 # --- bench: figures beside their ceilings ---
 
-bench_store  := store voter ceiling etcd
+bench_store  := store voter ceiling etcd restart
 bench_queued := queued
 $(B)/bench-%: $(foreach f,$(sees_cli),$(call archive,$(f)))
 	@[ "$(V)" = 1 ] || echo "  LINK  $@"

@@ -6,12 +6,16 @@
 #include "core/must.h"
 #include "sched/rows.h"
 
+enum { FRONT = 16 };
+
 struct knot {
 	uint32_t refs; /* parents and maps that point here */
 	uint32_t height;
 	struct knot *left;
 	struct knot *right;
 	struct rows *rows;
+	uint8_t front
+		[FRONT]; /* of the first key, zeros behind it: most ways are found without looking at rows */
 };
 
 struct kv {
@@ -27,6 +31,30 @@ static void *room(size_t len)
 
 	must(at != NULL);
 	return at;
+}
+
+static void fill_front(uint8_t front[FRONT], struct bytes key)
+{
+	size_t len = key.len < FRONT ? key.len : FRONT;
+
+	memset(front, 0, FRONT);
+	if (len > 0)
+		memcpy(front, key.at, len);
+}
+
+/* The node shows these rows from now on; their reference is its. */
+static void show(struct knot *n, struct rows *rows)
+{
+	n->rows = rows;
+	fill_front(n->front, rows_first(rows));
+}
+
+/* A key, and its front, against the first of a node's rows. */
+static int order(struct bytes key, const uint8_t front[FRONT], const struct knot *n)
+{
+	int by_front = memcmp(front, n->front, FRONT);
+
+	return by_front != 0 ? by_front : bytes_cmp(key, rows_first(n->rows));
 }
 
 static struct knot *share(struct knot *n)
@@ -124,7 +152,8 @@ static struct knot *insert(struct knot *n, struct rows *rows)
 {
 	if (n == NULL) {
 		n = room(sizeof(*n));
-		*n = (struct knot){.refs = 1, .height = 1, .rows = rows};
+		*n = (struct knot){.refs = 1, .height = 1};
+		show(n, rows);
 		return n;
 	}
 	n = own(n);
@@ -138,18 +167,18 @@ static struct knot *insert(struct knot *n, struct rows *rows)
 /* `rows` in the place of those that begin with `key`, which are there. */
 static struct knot *exchange(struct knot *n, struct bytes key, struct rows *rows)
 {
-	int order;
+	int where;
 
 	must(n != NULL);
 	n = own(n);
-	order = bytes_cmp(key, rows_first(n->rows));
-	if (order < 0) {
+	where = bytes_cmp(key, rows_first(n->rows));
+	if (where < 0) {
 		n->left = exchange(n->left, key, rows);
-	} else if (order > 0) {
+	} else if (where > 0) {
 		n->right = exchange(n->right, key, rows);
 	} else {
 		rows_drop(n->rows);
-		n->rows = rows;
+		show(n, rows);
 	}
 	return n;
 }
@@ -174,14 +203,14 @@ static struct knot *take_least(struct knot *n, struct rows **least)
 /* The node whose rows begin with `key` goes; it is there. */
 static struct knot *take(struct knot *n, struct bytes key)
 {
-	int order;
+	int where;
 
 	must(n != NULL);
 	n = own(n);
-	order = bytes_cmp(key, rows_first(n->rows));
-	if (order < 0) {
+	where = bytes_cmp(key, rows_first(n->rows));
+	if (where < 0) {
 		n->left = take(n->left, key);
-	} else if (order > 0) {
+	} else if (where > 0) {
 		n->right = take(n->right, key);
 	} else if (n->left == NULL || n->right == NULL) {
 		struct knot *rest = share(n->left == NULL ? n->right : n->left);
@@ -193,7 +222,7 @@ static struct knot *take(struct knot *n, struct bytes key)
 
 		n->right = take_least(n->right, &least);
 		rows_drop(n->rows);
-		n->rows = least;
+		show(n, least);
 	}
 	return balance(n);
 }
@@ -211,10 +240,12 @@ static struct spot find(const struct kv *kv, struct bytes key)
 	struct spot s = {0};
 	struct knot *least = NULL;
 	bool shared = false;
+	uint8_t front[FRONT];
 
+	fill_front(front, key);
 	for (struct knot *n = kv->root; n != NULL;) {
 		shared = shared || n->refs > 1;
-		if (bytes_cmp(key, rows_first(n->rows)) < 0) {
+		if (order(key, front, n) < 0) {
 			least = n;
 			n = n->left;
 		} else {
@@ -283,9 +314,11 @@ enum err kv_next(const struct kv *kv, struct bytes after, struct bytes *key, str
 {
 	const struct knot *here = NULL, *next = NULL;
 	struct row row;
+	uint8_t front[FRONT];
 
+	fill_front(front, after);
 	for (const struct knot *n = kv->root; n != NULL;) {
-		if (bytes_cmp(rows_first(n->rows), after) > 0) {
+		if (order(after, front, n) < 0) {
 			next = n;
 			n = n->left;
 		} else {
@@ -327,7 +360,7 @@ static void set_rows(struct kv *kv, const struct spot *s, struct rows *rows)
 		return;
 	}
 	rows_drop(s->knot->rows);
-	s->knot->rows = rows;
+	show(s->knot, rows);
 }
 
 /* Rows that come in order fill one piece after the other. */

@@ -63,10 +63,14 @@ struct row rows_at(const struct rows *r, uint32_t at)
 
 bool rows_find(const struct rows *r, struct bytes key, struct row *row)
 {
-	for (uint32_t at = 0; at < r->len; at += row->len) {
-		*row = rows_at(r, at);
-		if (bytes_cmp(row->key, key) >= 0)
+	uint32_t len;
+
+	for (uint32_t at = 0; at < r->len; at += ROW_HEAD + len + get_u32(r->bytes + at + 4)) {
+		len = get_u32(r->bytes + at);
+		if (bytes_cmp((struct bytes){r->bytes + at + ROW_HEAD, len}, key) >= 0) {
+			*row = rows_at(r, at);
 			return true;
+		}
 	}
 	*row = (struct row){.at = r->len};
 	return false;

@@ -10,7 +10,7 @@
 #include "core/bytes.h"
 
 /* Beyond that two are made of it; one row alone may be longer. */
-#define ROWS_MAX 2048u
+#define ROWS_MAX 1024u
 
 struct rows {
 	uint32_t refs; /* tree nodes that show it */

@@ -221,6 +221,9 @@ static enum err apply(struct store *s, const struct entry *e, struct outbox *o)
 
 void commits_apply(struct store *s, struct outbox *o)
 {
+	size_t bytes = 0;
+	uint32_t most;
+
 	if (s->restored && s->awake) {
 		struct tell t = {.kind = TELL_RESTORED};
 
@@ -228,8 +231,11 @@ void commits_apply(struct store *s, struct outbox *o)
 		outbox_tell(o, &t);
 		s->restored = false;
 	}
-	/* In slices: what the turn wants of disk and peers leaves before the rest, and the loop is held for a moment only. */
-	for (uint32_t i = 0; i < APPLY_TURN_MAX && s->applied < s->raft.commit && outbox_room(o);
+	/* In slices: what the turn wants of disk and peers leaves before the rest, and the loop is held for a moment only. Far
+	 * behind, as after a start, nobody waits for that. */
+	most = s->raft.commit - s->applied > APPLY_BEHIND ? APPLY_BEHIND : APPLY_TURN_MAX;
+	for (uint32_t i = 0;
+	     i < most && bytes < APPLY_TURN_BYTES && s->applied < s->raft.commit && outbox_room(o);
 	     i++) {
 		struct entry e = log_at(&s->raft.log, s->applied + 1);
 		struct pending *mine = first(&s->commits);
@@ -239,6 +245,7 @@ void commits_apply(struct store *s, struct outbox *o)
 			store_fail(s, err, "a committed batch can not be applied", o);
 			return;
 		}
+		bytes += e.body.len;
 		s->applied = e.index;
 		s->applied_term = e.term;
 		if (mine == NULL || mine->at != e.index || !raft_leads(&s->raft))

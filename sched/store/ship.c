@@ -113,6 +113,9 @@ static void turn_writer(struct store *s, struct outbox *o)
 		return;
 	if (r->log.size <= every(s) || s->applied <= r->log.base || s->compact_to > r->log.base)
 		return;
+	/* Not of a state that will be another in a moment. */
+	if (r->commit - s->applied > APPLY_BEHIND)
+		return;
 	begin(s);
 	s->writer_token = store_errand(s, ERRAND_SNAPSHOT);
 }

@@ -43,6 +43,10 @@ uint64_t bench_now_us(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* voter.c: one node of the store, in this process, until it is told to end. */
+struct id voter_id(uint32_t number);
+/* A row of the state that the director reads and then leaves alone: a worker's, with a record of no known form. */
+#define BENCH_KEY_LEN 23u
+struct bytes bench_key(uint64_t number, uint8_t out[BENCH_KEY_LEN]);
 struct voter_start {
 	uint32_t number; /* from 0; the first is the founder */
 	uint16_t port;
@@ -50,12 +54,17 @@ struct voter_start {
 	const char *root; /* its data directory */
 	const struct keyring *ring;
 	struct stage *stage;
+	bool alone; /* there are no others */
 };
 int voter_run(const struct voter_start *start);
 
 /* ceiling.c: one of several processes that append and sync at one time; how quick a word and its answer are. */
 void ceiling_sync(const char *directory, struct load *load);
 void ceiling_rtt(struct load *load);
+
+/* restart.c: fills a new data directory of a voter that is alone. */
+void restart_prepare(const char *root, const struct keyring *ring, struct id node,
+		     uint64_t entries);
 
 /* etcd.c */
 struct etcd {

@@ -24,6 +24,8 @@
 
 #define ROUNDS_MAX   31u
 #define READY_MAX_US 30000000u
+#define ENTRIES      1000000u /* of the log that is read at a restart */
+#define RESTARTS     3u
 
 struct figures {
 	double rate[ROUNDS_MAX], p50[ROUNDS_MAX], p99[ROUNDS_MAX];
@@ -118,16 +120,22 @@ static void show(struct figures *f, const char *name)
 
 /* ---- the voters ---- */
 
-static void start_voters(const char *directory, struct stage *stage)
+static pid_t start_voter(const struct voter_start *start)
 {
-	static struct keyring ring;
-	struct voter_start start = {.ring = &ring, .stage = stage};
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	_exit(voter_run(start));
+}
+
+static void start_voters(const char *directory, const struct keyring *ring, struct stage *stage)
+{
+	struct voter_start start = {.ring = ring, .stage = stage};
 	uint16_t port[BENCH_VOTERS], next = 19081;
-	uint8_t secret[32];
 	char seeds[96], root[PATH_MAX + 8], path[PATH_MAX + 24];
 
-	randombytes_buf(secret, sizeof(secret));
-	must(keyring_make(&ring, "bench", secret) == OK);
 	for (uint32_t i = 0; i < BENCH_VOTERS; i++)
 		next = (uint16_t)((port[i] = ports_free(next)) + 1);
 	snprintf(seeds, sizeof(seeds), "127.0.0.1:%u,127.0.0.1:%u,127.0.0.1:%u", port[0], port[1],
@@ -144,11 +152,7 @@ static void start_voters(const char *directory, struct stage *stage)
 		start.port = port[i];
 		start.seeds = seeds;
 		start.root = root;
-		voter[i] = fork();
-		if (voter[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			_exit(voter_run(&start));
-		}
+		voter[i] = start_voter(&start);
 	}
 }
 
@@ -159,8 +163,32 @@ static void await_ready(const char *directory, struct stage *s)
 	while (atomic_load(&s->ready) == 0) {
 		if (bench_now_us() > until)
 			bench_fail("three voters do not come together: see %s/v0.log", directory);
-		usleep(10000);
+		usleep(1000);
 	}
+}
+
+/* From the start of the process until it leads and has applied all. */
+static void measure_restart(const char *directory, const struct keyring *ring, struct stage *s)
+{
+	struct voter_start start = {.ring = ring, .stage = s, .alone = true};
+	char root[PATH_MAX + 8];
+	double took[RESTARTS];
+
+	snprintf(root, sizeof(root), "%s/million", directory);
+	restart_prepare(root, ring, voter_id(0), ENTRIES);
+	start.root = root;
+	start.seeds = "127.0.0.1:1";
+	for (uint32_t i = 0; i < RESTARTS; i++) {
+		uint64_t began = bench_now_us();
+
+		start.port = ports_free(19081);
+		atomic_store(&s->ready, 0);
+		voter[0] = start_voter(&start);
+		await_ready(root, s);
+		took[i] = (double)(bench_now_us() - began) / 1e6;
+		end_voters();
+	}
+	printf("figure store.restart %.2f s\n", median(took, RESTARTS));
 }
 
 static void load_store(struct stage *s, uint32_t flight, uint64_t measure_us)
@@ -227,13 +255,18 @@ int main(int argc, char **argv)
 	uint64_t measure_us = argc > 3 ? (uint64_t)atoi(argv[3]) * 1000 : 700000;
 	struct stage *s = stage_open();
 	char root[PATH_MAX], name[40];
+	static struct keyring ring;
+	uint8_t secret[32];
 
 	parent = getpid();
 	if (rounds == 0 || rounds > ROUNDS_MAX || sodium_init() < 0 ||
 	    mkdir(directory, 0700) != 0 || realpath(directory, root) == NULL)
 		bench_fail("usage: bench-store NEW-DIRECTORY [ROUNDS [MS]]");
+	randombytes_buf(secret, sizeof(secret));
+	must(keyring_make(&ring, "bench", secret) == OK);
+	measure_restart(root, &ring, s);
 	bool has_etcd = !getenv("NO_ETCD") && etcd_start(&etcd, root);
-	start_voters(root, s);
+	start_voters(root, &ring, s);
 	await_ready(root, s);
 	for (uint32_t r = 0; r < rounds; r++) {
 		measure_sync(root, s, measure_us / 4);

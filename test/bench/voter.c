@@ -80,8 +80,13 @@ static void tell_ready(const struct voter *v)
 	_Atomic uint32_t *ready = &v->start->stage->ready;
 	uint32_t bit = 1u << v->start->number;
 	char survives[128];
-	bool is = leads(v) && store_state(v->node->store) == STORE_COUPLED &&
-		  !strcmp(store_survives(v->node->store, survives), "tolerates the loss of any 1");
+	struct store_figures f = store_figures(v->node->store);
+	bool is = leads(v) && f.applied == f.last;
+
+	if (is && !v->start->alone)
+		is = store_state(v->node->store) == STORE_COUPLED &&
+		     !strcmp(store_survives(v->node->store, survives),
+			     "tolerates the loss of any 1");
 
 	if (is)
 		atomic_fetch_or(ready, bit);
@@ -89,20 +94,26 @@ static void tell_ready(const struct voter *v)
 		atomic_fetch_and(ready, ~bit);
 }
 
+struct bytes bench_key(uint64_t number, uint8_t out[BENCH_KEY_LEN])
+{
+	memcpy(out, "worker/", 7);
+	put_u64(out + 7, number * UINT64_C(0x9e3779b97f4a7c15)); /* ids come in no order */
+	put_u64(out + 15, number);
+	return bytes_of(out, BENCH_KEY_LEN);
+}
+
 static struct bytes next_batch(struct voter *v, uint64_t now_us)
 {
 	static uint8_t value[BENCH_VALUE];
-	char key[24];
-	int len = snprintf(key, sizeof(key), "bench/%06llu",
-			   (unsigned long long)(v->keys++ % BENCH_KEYS));
+	uint8_t key[BENCH_KEY_LEN];
+	struct bytes name = bench_key(v->keys++ % BENCH_KEYS, key);
 	enum err err;
 
-	must(len > 0);
 	put_u64(value, v->keys);
 	put_u64(value + 8, now_us);
 	buffer_clear(&v->batch.ops);
 	v->batch.count = 0;
-	err = batch_put(&v->batch, bytes_of(key, (size_t)len), bytes_of(value, sizeof(value)));
+	err = batch_put(&v->batch, name, bytes_of(value, sizeof(value)));
 	must(err == OK);
 	buffer_clear(&v->packed);
 	err = batch_pack(&v->batch, now_us, &v->packed);
@@ -212,17 +223,31 @@ static void set(struct config *c, const char *name, const char *value)
 		bench_fail("%s", why);
 }
 
+static void make_identity(uint32_t number, struct identity *me)
+{
+	uint8_t seed[32] = {(uint8_t)(number + 1)};
+
+	identity_make(me, seed);
+}
+
+struct id voter_id(uint32_t number)
+{
+	struct identity me;
+
+	make_identity(number, &me);
+	return me.id;
+}
+
 int voter_run(const struct voter_start *start)
 {
 	static const struct host_ops ops = {open_voter, close_voter, step_voter, turn_voter,
 					    deadline_of_voter};
 	static struct config config;
 	struct identity me;
-	uint8_t seed[32] = {(uint8_t)(start->number + 1)};
 	char text[16], path[PATH_MAX + 8];
 
 	here.start = start;
-	identity_make(&me, seed);
+	make_identity(start->number, &me);
 	config_init(&config);
 	snprintf(text, sizeof(text), "voter%u", start->number);
 	set(&config, "name", text);
