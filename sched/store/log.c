@@ -186,4 +186,5 @@ void log_reset(struct log *l, uint64_t base, uint64_t term)
 	must(l->size == 0);
 	l->base = base;
 	l->base_term = term;
+	l->tail = base + 1;
 }

@@ -55,8 +55,11 @@ static void every_kind_cut_anywhere_is_refused(void **state)
 
 	(void)state;
 	buffer_init(&out, FRAME_MAX);
-	for (enum message_kind k = MESSAGE_PREVOTE; k <= MESSAGE_WITHDRAWN; k++) {
+	for (enum message_kind k = MESSAGE_PREVOTE; k <= MESSAGE_COPIED; k++) {
 		struct message m = some(k);
+
+		if (k > MESSAGE_WITHDRAWN && k < MESSAGE_GIVE_UP)
+			continue;
 
 		buffer_clear(&out);
 		assert_int_equal(message_put(&m, &out), OK);
@@ -129,6 +132,22 @@ static void an_unknown_kind_is_refused(void **state)
 	buffer_fini(&out);
 }
 
+static void an_unknown_answer_to_a_vote_given_up_is_refused(void **state)
+{
+	struct message m = some(MESSAGE_GIVEN_UP), back;
+	struct buffer out;
+
+	(void)state;
+	m.give.gave = GAVE_NOT;
+	buffer_init(&out, FRAME_MAX);
+	assert_int_equal(message_put(&m, &out), OK);
+	assert_int_equal(message_get(buffer_bytes(&out), &back), OK);
+	assert_int_equal(back.give.gave, GAVE_NOT);
+	out.at[out.len - 1]++;
+	assert_int_not_equal(message_get(buffer_bytes(&out), &back), OK);
+	buffer_fini(&out);
+}
+
 static void fields_of_a_later_version_are_skipped(void **state)
 {
 	struct message m = some(MESSAGE_APPENDED), back;
@@ -173,6 +192,7 @@ int main(void)
 		cmocka_unit_test(a_hello_of_the_first_version_is_read),
 		cmocka_unit_test(terms_that_fall_or_pass_the_leaders_are_refused),
 		cmocka_unit_test(an_unknown_kind_is_refused),
+		cmocka_unit_test(an_unknown_answer_to_a_vote_given_up_is_refused),
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(entries_come_back_in_order),
 	};

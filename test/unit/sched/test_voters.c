@@ -164,6 +164,28 @@ static void a_set_of_the_first_version_is_read(void **state)
 	buffer_fini(&out);
 }
 
+static void the_bytes_of_a_set_are_as_written_down(void **state)
+{
+	static const uint8_t head[] = {0x91, 0x98, 0xc4, 0x10};
+	static const uint8_t tail[] = {0xc3, 0xc2, 0x05, 0x06, 0xc3, 0xc3};
+	struct seat seat = {.scheduler = true, .boot = 5, .nonce = 6, .voted = true, .goes = true};
+	struct voters set = {0};
+	struct buffer packed;
+
+	(void)state;
+	memset(seat.voter.b, 1, sizeof(seat.voter.b));
+	memset(seat.node.b, 2, sizeof(seat.node.b));
+	voters_add(&set, seat);
+	buffer_init(&packed, 4096);
+	assert_int_equal(voters_put(&set, &packed), OK);
+	assert_int_equal(packed.len, 4 + 16 + 2 + 16 + sizeof(tail));
+	assert_memory_equal(packed.at, head, sizeof(head));
+	assert_memory_equal(packed.at + 4, seat.voter.b, 16);
+	assert_memory_equal(packed.at + 22, seat.node.b, 16);
+	assert_memory_equal(packed.at + 38, tail, sizeof(tail));
+	buffer_fini(&packed);
+}
+
 static void one_that_goes_and_votes_still_is_refused(void **state)
 {
 	struct voters both = joint(), back;
@@ -186,6 +208,7 @@ int main(void)
 		cmocka_unit_test(of_a_joint_set_the_new_one_is_left),
 		cmocka_unit_test(a_set_cut_anywhere_is_refused),
 		cmocka_unit_test(a_set_of_the_first_version_is_read),
+		cmocka_unit_test(the_bytes_of_a_set_are_as_written_down),
 		cmocka_unit_test(one_that_goes_and_votes_still_is_refused),
 	};
 
