@@ -17,6 +17,14 @@
 
 /* --- the rows --- */
 
+/* As in sched/README.md. */
+#define ROLE_BYTES                                                                                 \
+	"9ac4100b00000000000000000000000000000001034d01"                                           \
+	"c4100a000000000000000000000000000000cd01aec3a162a161"
+#define HELD_BYTES                                                                                 \
+	"97c4100a000000000000000000000000000000"                                                   \
+	"cf00060a24181e4000cf00060a244dc32900c3a161c205"
+
 static const struct role_row row_of_b = {.node = {{0xb}},
 					 .epoch = {1, 3},
 					 .since_us = 77,
@@ -83,6 +91,25 @@ static void a_row_comes_back_as_it_was_and_later_fields_are_skipped(void **state
 	assert_int_equal(held.boot, 5);
 	assert_false(held.asked);
 	assert_string_equal(held.name, "a");
+	buffer_fini(&b);
+}
+
+static void the_bytes_are_those_of_the_page(void **state)
+{
+	char text[256] = "";
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 1024);
+	assert_int_equal(role_row_put(&row_of_b, &b), OK);
+	for (size_t i = 0; i < b.len; i++)
+		snprintf(text + 2 * i, 3, "%02x", b.at[i]);
+	assert_string_equal(text, ROLE_BYTES);
+	buffer_clear(&b);
+	assert_int_equal(held_row_put(&held_for_a, &b), OK);
+	for (size_t i = 0; i < b.len; i++)
+		snprintf(text + 2 * i, 3, "%02x", b.at[i]);
+	assert_string_equal(text, HELD_BYTES);
 	buffer_fini(&b);
 }
 
@@ -387,6 +414,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_that_is_cut_or_makes_no_sense_is_refused),
+		cmocka_unit_test(the_bytes_are_those_of_the_page),
 		cmocka_unit_test(a_row_comes_back_as_it_was_and_later_fields_are_skipped),
 		cmocka_unit_test(every_move_is_legal_or_not_as_the_diagram_says),
 		cmocka_unit_test(from_every_state_every_other_is_reached_by_legal_moves),
