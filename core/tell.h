@@ -93,10 +93,11 @@ struct tell {
 			struct bytes batch; /* COMMIT, APPLIED: plain */
 		} batch;
 		struct {
-			uint32_t uid;     /* who wanted it, */
-			struct id node;   /* where, */
-			uint64_t wall_us; /* and when */
-			bool retires;     /* another one was retired; else a loss was confirmed */
+			uint32_t uid;      /* who wanted it, */
+			struct id node;    /* where, */
+			uint64_t wall_us;  /* and when */
+			bool retires;      /* another one was retired; else a loss was confirmed */
+			struct id retired; /* that one, or its whole store */
 			struct bytes text;
 		} generation;
 		struct {

@@ -259,6 +259,8 @@ static void hear_director(struct node *n, const struct event *e)
 		return;
 	store_directed(n->store, &e->frame.peer, f.store, f.epoch.generation, n->tray);
 	node_carry(n, OWNER_STORE);
+	if (n->worker && store_is_retired(n->store, worker_store(n->worker)))
+		worker_retired(n->worker, worker_store(n->worker));
 	if (!is_apart(n, e))
 		step(n, OWNER_WORKER, e);
 }

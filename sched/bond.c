@@ -128,7 +128,7 @@ static bool may_follow(const struct bond *b, struct fence fence, bool holds)
 	if (id_is_none(b->highest.store))
 		return true;
 	if (!id_same(b->highest.store, fence.store))
-		return !holds;
+		return !holds || id_same(b->highest.store, b->retired);
 	return epoch_cmp(fence.epoch, b->highest.epoch) >= 0;
 }
 

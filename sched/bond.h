@@ -11,7 +11,7 @@
  *
  * Invariants:
  *  1. At most one peer is obeyed; what it says under another fence than the one it was accepted with is refused.
- *  2. The highest epoch never goes back; another store is followed only while nothing is held.
+ *  2. The highest epoch never goes back; another store is followed only while nothing is held, or when ours was retired.
  *  3. A lease ends lease_ms after the *question* was sent that was answered. */
 #ifndef SCHED_BOND_H
 #define SCHED_BOND_H
@@ -39,6 +39,8 @@ struct bond {
 	struct rng rng;
 	struct bond_peer peer[BONDS_MAX];
 	struct fence highest;
+	struct id
+		retired; /* a store that a person retired: what is held of it binds nobody; none: no such */
 	/* whom we obey */
 	bool obeys;
 	struct peer director;

@@ -112,7 +112,8 @@ struct director {
 	struct role_row role; /* as applied */
 	struct held_row held;
 	bool has_role, is_held;
-	bool holding; /* it is held for another: nothing new is assigned */
+	struct id retired; /* a store whose workers may come with what they hold of it */
+	bool holding;      /* it is held for another: nothing new is assigned */
 	bool apart; /* another generation of the same parent was met: nothing is assigned or accepted */
 	bool role_due; /* `next` is to be staged */
 	struct role_row next;

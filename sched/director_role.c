@@ -123,6 +123,7 @@ void role_generation(struct director *d, const struct tell *t)
 	struct bytes value;
 	enum err err;
 
+	d->retired = t->generation.retired;
 	if (!d->serving || kv_get(d->map, state_key_bytes(&key), &value) == OK)
 		return;
 	snprintf(row.what, sizeof(row.what), "%s",

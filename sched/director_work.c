@@ -343,7 +343,7 @@ static const char *refusal(const struct director *d, const struct attach *a)
 	bool foreign = !id_is_none(a->highest.store) && !id_is_none(d->fence.store) &&
 		       !id_same(a->highest.store, d->fence.store);
 
-	if (foreign && a->count > 0)
+	if (foreign && a->count > 0 && !id_same(a->highest.store, d->retired))
 		return "it holds attempts of another store";
 	if (!foreign && epoch_cmp(a->highest.epoch, d->fence.epoch) > 0)
 		return "it has seen a later director";

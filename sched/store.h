@@ -80,6 +80,8 @@ struct store_where store_where(const struct store *s);
  * one's record. */
 void store_meet(struct store *s, const struct peer *peer, const struct store_where *theirs,
 		struct outbox *outbox);
+/* A person retired that store: ours is the one that stays. */
+bool store_is_retired(const struct store *s, struct id store);
 /* It lives in a generation that is neither ours nor an ancestor of ours, nor known to us as a later one: our worker does not
  * obey its director, and our director wants none of its workers. */
 bool store_is_apart(const struct store *s, const struct store_where *theirs);

@@ -267,6 +267,16 @@ static void lease(struct worker *w, const struct event *e, struct outbox *o)
 		keep_lease(w, o);
 }
 
+struct id worker_store(const struct worker *w)
+{
+	return w->bond.highest.store;
+}
+
+void worker_retired(struct worker *w, struct id store)
+{
+	w->bond.retired = store;
+}
+
 void worker_offer(struct worker *w, uint64_t now_us, bool offers, struct outbox *o)
 {
 	if (w->offers == offers)

@@ -59,6 +59,10 @@ void worker_close(struct worker *w);
 void worker_step(struct worker *w, const struct event *e, struct outbox *o);
 uint64_t worker_deadline_us(const struct worker *w);
 /* Whether it takes orders now: its offer is `slots`, or none. What runs goes on. */
+/* The store that it obeyed last; none: none yet. */
+struct id worker_store(const struct worker *w);
+/* A person retired that store: another is followed, even though attempts of it are held. */
+void worker_retired(struct worker *w, struct id store);
 void worker_offer(struct worker *w, uint64_t now_us, bool offers, struct outbox *o);
 
 /* Whom it obeys now; false: nobody. */

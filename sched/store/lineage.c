@@ -83,6 +83,14 @@ void store_meet(struct store *s, const struct peer *peer, const struct store_whe
 		show(s, peer, o);
 }
 
+bool store_is_retired(const struct store *s, struct id store)
+{
+	const struct generation *own = lineage_own(s);
+
+	return !id_is_none(store) && !id_same(own->store, store) &&
+	       generation_is_ancestor(own, store);
+}
+
 bool store_is_apart(const struct store *s, const struct store_where *theirs)
 {
 	const struct generation *own = lineage_own(s);
@@ -520,6 +528,7 @@ void lineage_tell(struct store *s, struct outbox *o)
 	t.generation.node = g->node;
 	t.generation.wall_us = g->wall_us;
 	t.generation.retires = !id_is_none(g->retired);
+	t.generation.retired = g->retired;
 	t.generation.text = bytes_str(text.s);
 	outbox_tell(o, &t);
 }

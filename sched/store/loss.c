@@ -420,6 +420,7 @@ static void say_retiring(const struct store *s, struct say *t)
 
 static struct generation next_generation(struct store *s)
 {
+	const struct generation *other;
 	uint8_t random[16];
 	struct generation g;
 
@@ -440,8 +441,14 @@ static struct generation next_generation(struct store *s)
 	g.node = s->cfg.self;
 	g.uid = s->inquiry.uid;
 	g.wall_us = s->wall_us;
-	if (s->inquiry.retires)
-		generation_retires(&g, retired(s)->id);
+	if (!s->inquiry.retires)
+		return g;
+	other = retired(s);
+	generation_retires(&g, other->id);
+	if (!id_same(other->store, g.store) && !id_same(other->store, other->id))
+		generation_retires(
+			&g,
+			other->store); /* its members of an earlier generation, and its workers */
 	return g;
 }
 

@@ -87,6 +87,27 @@ static void another_store_is_not_followed_while_attempts_are_held(void **state)
 	world_end(w);
 }
 
+static void another_store_is_followed_when_ours_was_retired(void **state)
+{
+	struct world *w = world_make();
+	struct attached a = {.fence = {.store = other_store, .epoch = {2, 1}},
+			     .accepted = true,
+			     .lease_ms = LEASE_MS};
+
+	(void)state;
+	join(w, 4);
+	say_order(w, anna, 4, 1);
+	step(w, &(struct event){.kind = EVENT_LINK,
+				.link = {.peer = {.id = anna, .link = 1}, .purpose = PURPOSE_RPC}});
+	meet(w, bert, "bert");
+	worker_retired(w->worker, worker_store(w->worker));
+	pass(w, SECOND);
+	a.serial = w->serial[bert.b[0]];
+	SAY(w, bert, FRAME_ATTACHED, attached_put, &a);
+	assert_non_null(strstr(w->log, "director is bert"));
+	world_end(w);
+}
+
 static void a_silent_director_is_left(void **state)
 {
 	struct world *w = world_make();
@@ -265,6 +286,7 @@ int main(void)
 		cmocka_unit_test(an_answer_older_than_what_was_taken_is_asked_anew),
 		cmocka_unit_test(what_was_ordered_before_the_last_attach_is_not_taken),
 		cmocka_unit_test(another_store_is_not_followed_while_attempts_are_held),
+		cmocka_unit_test(another_store_is_followed_when_ours_was_retired),
 		cmocka_unit_test(a_silent_director_is_left),
 		cmocka_unit_test(
 			a_standby_that_was_asked_long_ago_is_asked_again_on_the_stream_it_has),
