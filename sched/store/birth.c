@@ -273,10 +273,12 @@ static void step_helloed(struct store *s, const struct peer *from, const struct 
 	k->level = m->hello.level;
 	if (is_empty(s) || k->empty)
 		return;
-	if (id_same(m->store, s->wal.store))
+	if (id_same(m->store, s->wal.store)) {
 		k->voter = m->from;
-	else if (m->hello.holding == HOLDING_STORE && !birth_is_blank(s))
+		starts_heard_hello(s, from, m, o);
+	} else if (m->hello.holding == HOLDING_STORE && !birth_is_blank(s)) {
 		say_foreign(s, from, m, o);
+	}
 }
 
 static uint32_t place_in_proposal(const struct store *s, struct id node)

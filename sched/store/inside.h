@@ -312,6 +312,9 @@ const struct parting *parting_of(const struct store *s, struct id node); /* NULL
 bool starts_is_true(struct store *s, const struct peer *from, const struct message *m,
 		    struct outbox *o);
 bool starts_is_copied(const struct store *s, struct id voter);
+/* Who learns says nothing by itself: it is told when it says hello. */
+void starts_heard_hello(struct store *s, const struct peer *from, const struct message *m,
+			struct outbox *o);
 void starts_heard_self(struct store *s, const struct peer *from, const struct message *m,
 		       struct outbox *o);
 /* The set with what was heard of starts since; false: nothing. */

@@ -83,6 +83,15 @@ static void tell_copied(struct store *s, const struct peer *from, struct start *
 	raft_post(&s->raft, from, m->from, &told, o);
 }
 
+void starts_heard_hello(struct store *s, const struct peer *from, const struct message *m,
+			struct outbox *o)
+{
+	struct start *known = look_up(s, m->from);
+
+	if (known != NULL && known->copied)
+		tell_copied(s, from, known, m, o);
+}
+
 bool starts_is_true(struct store *s, const struct peer *from, const struct message *m,
 		    struct outbox *o)
 {

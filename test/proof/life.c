@@ -6,6 +6,8 @@ enum { SPARES = 2, FAULTS_MS = 10000, CALM_MS = 12000 };
 
 struct life {
 	struct world *w;
+	uint32_t odd; /* whose disk is not what it was; NODES_MAX: nobody's */
+	uint64_t twin_until;
 	struct client client;
 	struct lives *sum;
 };
@@ -60,7 +62,7 @@ static void lose_disk(struct life *l, uint32_t at)
 {
 	struct world *w = l->w;
 
-	if (!is_whole(w) || w->node[at].store == NULL)
+	if (l->odd != NODES_MAX || !is_whole(w) || w->node[at].store == NULL)
 		return;
 	say(w, "disk lost", at);
 	l->sum->disks_lost++;
@@ -76,13 +78,110 @@ static void leave(struct life *l, uint32_t at)
 
 	for (uint32_t i = 0; i < w->count; i++)
 		schedulers += w->node[i].scheduler && !w->node[i].left && w->node[i].life > 0;
-	if (!is_whole(w) || w->node[at].left || w->node[at].life == 0 ||
+	if (l->odd != NODES_MAX || !is_whole(w) || w->node[at].left || w->node[at].life == 0 ||
 	    (w->node[at].scheduler && schedulers <= 2))
 		return;
 	say(w, "left", at);
 	l->sum->left++;
 	world_kill(w, at);
 	w->node[at].left = true;
+}
+
+/* ---- a disk put back, a disk copied ---- */
+
+static const struct seat *seat_of(const struct world *w, uint32_t at)
+{
+	const struct voters *v = &w->node[world_server(w)].store->raft.voters;
+	uint32_t place = voters_find(v, w->node[at].store->wal.voter);
+
+	return place == VOTERS_NONE ? NULL : &v->seat[place];
+}
+
+static void back_up(struct life *l)
+{
+	for (uint32_t i = 0; i < l->w->count; i++) {
+		struct wnode *n = &l->w->node[i];
+
+		if (n->store == NULL || n->twin || !n->store->awake || n->backup_boot != 0)
+			continue;
+		shelf_copy(&n->backup, &n->shelf);
+		n->backup_boot = n->store->wal.state.boot;
+		n->backup_voter = n->store->wal.voter;
+	}
+}
+
+/* What was kept of a voter's earlier start is put back; it has started since, and that is recorded. One at a time, and it is
+ * let alone until it noticed: a count that rises with every further start would pass the recorded one. */
+static void put_back(struct life *l, uint32_t at)
+{
+	struct world *w = l->w;
+	struct wnode *n = &w->node[at];
+	const struct seat *seat;
+
+	if (n->backup_boot == 0 || n->store == NULL || l->odd != NODES_MAX || !is_whole(w) ||
+	    !id_same(n->backup_voter, n->store->wal.voter))
+		return;
+	seat = seat_of(w, at);
+	if (seat == NULL || seat->boot <= n->backup_boot)
+		return;
+	say(w, "disk put back", at);
+	l->sum->put_back++;
+	l->odd = at;
+	watch_doubt(w, n->backup_voter);
+	watch_forget(w, at);
+	world_stop(w, at);
+	shelf_copy(&n->shelf, &n->backup);
+	n->backup_boot = 0;
+	world_up(w, at);
+}
+
+/* A machine with a copy of a voter's disk is started beside it, by mistake, and stopped after a while. */
+static void copy(struct life *l, uint32_t of)
+{
+	struct world *w = l->w;
+	uint32_t at = w->count - 1;
+
+	if (l->odd != NODES_MAX || w->node[of].store == NULL || w->node[at].life > 0 ||
+	    !is_whole(w) || seat_of(w, of) == NULL)
+		return;
+	say(w, "disk copied", of);
+	l->sum->copied++;
+	l->odd = of;
+	watch_doubt(w, w->node[of].store->wal.voter);
+	world_stop(w, of);
+	world_twin(w, at, of);
+	world_up(w, of);
+	world_up(w, at);
+	l->twin_until = w->now + rng_between(&w->rng, 100, 3000) * MS;
+}
+
+static void stop_copy(struct world *w, uint32_t at)
+{
+	say(w, "copy stopped", at);
+	world_stop(w, at);
+	w->node[at].left = true;
+}
+
+/* Whether the odd one has noticed, or its very start is the one that is recorded. Until then nothing else is broken: of two
+ * copies that nobody recorded yet, each with its own majority, no store could tell the true one. */
+static void settle_odd(struct life *l)
+{
+	struct world *w = l->w;
+	uint32_t last = w->count - 1;
+	const struct seat *seat;
+
+	if (w->node[last].twin && !w->node[last].left && l->twin_until <= w->now)
+		stop_copy(w, last);
+	if (l->odd == NODES_MAX || w->node[l->odd].store == NULL || !is_whole(w) ||
+	    (w->node[last].twin && !w->node[last].left))
+		return;
+	seat = seat_of(w, l->odd);
+	for (uint32_t i = 0; i < w->forgetful_count; i++)
+		if (id_same(w->forgetful[i], w->node[l->odd].store->wal.voter) &&
+		    (seat == NULL || seat->boot != w->node[l->odd].store->wal.state.boot ||
+		     seat->nonce != w->node[l->odd].store->raft.nonce))
+			return;
+	l->odd = NODES_MAX;
 }
 
 static void join(struct life *l)
@@ -137,18 +236,26 @@ static void accuse(struct world *w, uint32_t of)
 	}
 }
 
-static void kill_half(struct world *w)
+/* It is let alone. */
+static bool is_odd(const struct life *l, uint32_t at)
 {
-	for (uint32_t i = 0; i < w->count; i++)
-		if (rng_below(&w->rng, 2) == 0)
-			world_kill(w, i);
+	return at == l->odd || l->w->node[at].twin;
 }
 
-static void kill_all(struct world *w)
+static void kill_half(struct life *l)
 {
-	for (uint32_t i = 0; i < w->count; i++) {
-		world_kill(w, i);
-		up(w, i);
+	for (uint32_t i = 0; i < l->w->count; i++)
+		if (rng_below(&l->w->rng, 2) == 0 && !is_odd(l, i))
+			world_kill(l->w, i);
+}
+
+static void kill_all(struct life *l)
+{
+	for (uint32_t i = 0; i < l->w->count; i++) {
+		if (is_odd(l, i))
+			continue;
+		world_kill(l->w, i);
+		up(l->w, i);
 	}
 }
 
@@ -160,8 +267,12 @@ static void slow_down(struct world *w, uint32_t at)
 	say(w, n->slow_us > 0 ? "slow disk" : "fast disk", at);
 }
 
-static void crash(struct world *w, uint32_t at, bool power)
+static void crash(struct life *l, uint32_t at, bool power)
 {
+	struct world *w = l->w;
+
+	if (is_odd(l, at))
+		return;
 	say(w, power ? "power lost" : "killed", at);
 	if (power)
 		world_kill(w, at);
@@ -169,12 +280,14 @@ static void crash(struct world *w, uint32_t at, bool power)
 		world_stop(w, at);
 }
 
-static void fault_of_leader(struct world *w, uint32_t leader)
+static void fault_of_leader(struct life *l, uint32_t leader)
 {
+	struct world *w = l->w;
+
 	switch (rng_below(&w->rng, 6)) {
 	case 0:
 	case 1:
-		crash(w, leader, true);
+		crash(l, leader, true);
 		break;
 	case 2:
 		say(w, "cut one way: the leader", leader);
@@ -204,19 +317,19 @@ static void fault(struct life *l)
 	uint32_t leader = world_server(w);
 	bool power = rng_below(&w->rng, 3) > 0;
 
-	switch (rng_below(&w->rng, 30)) {
+	switch (rng_below(&w->rng, 34)) {
 	case 0:
 	case 1:
-		crash(w, at, power);
+		crash(l, at, power);
 		break;
 	case 2:
 	case 3:
 	case 4:
 		if (leader < NODES_MAX && w->node[leader].paused_us <= w->now)
-			fault_of_leader(w, leader);
+			fault_of_leader(l, leader);
 		break;
 	case 5:
-		kill_half(w);
+		kill_half(l);
 		break;
 	case 6:
 	case 7:
@@ -232,11 +345,11 @@ static void fault(struct life *l)
 	case 11:
 	case 12:
 		/* Back at once, in the same term. */
-		crash(w, at, power);
+		crash(l, at, power);
 		up(w, at);
 		break;
 	case 13:
-		kill_all(w);
+		kill_all(l);
 		break;
 	case 14:
 		accuse(w, at);
@@ -258,6 +371,17 @@ static void fault(struct life *l)
 	case 21:
 		join(l);
 		break;
+	case 23:
+		back_up(l);
+		break;
+	case 24:
+	case 25:
+		for (uint32_t i = 0; i < w->count; i++)
+			put_back(l, (at + i) % w->count);
+		break;
+	case 26:
+		copy(l, at);
+		break;
 	case 22:
 		world_heal(w);
 		for (uint32_t i = 0; i < w->count; i++)
@@ -278,6 +402,8 @@ static void heal(struct world *w)
 		w->node[i].full = false;
 	for (uint32_t i = 0; i < w->count; i++) {
 		w->node[i].slow_us = 0;
+		if (w->node[i].twin)
+			stop_copy(w, i);
 		up(w, i);
 	}
 }
@@ -358,13 +484,14 @@ static void suffer(struct life *l)
 	uint64_t until = w->now + FAULTS_MS * MS, often = 3 + w->seed % 2 * 6;
 
 	while (w->now < until && w->breach == NULL) {
+		settle_odd(l);
 		for (uint32_t i = 0; i < w->count; i++)
 			if (w->node[i].serving && w->node[i].paused_us <= w->now)
 				for (uint64_t k = rng_below(&w->rng, 4); k > 0; k--)
 					world_commit(w, i);
 		client_act(&l->client);
 		world_run(w, rng_between(&w->rng, 1, 60) * MS);
-		if (rng_below(&w->rng, often) == 0)
+		if (rng_below(&w->rng, often) == 0 && l->odd == NODES_MAX)
 			fault(l);
 	}
 }
@@ -389,7 +516,7 @@ static void add_up(struct life *l)
 
 const char *life_run(uint64_t seed, uint32_t nodes, bool loud, struct lives *sum)
 {
-	struct life l = {.w = some_world(seed, nodes), .sum = sum};
+	struct life l = {.w = some_world(seed, nodes), .sum = sum, .odd = NODES_MAX};
 	struct world *w = l.w;
 	const char *breach;
 

@@ -153,6 +153,28 @@ void story_cloned(struct world *w)
 	expect(w, world_server(w) != NODES_MAX);
 }
 
+/* The same with one that only follows: it is told, and joins anew. */
+void story_copied_learner(struct world *w)
+{
+	w->node[0].founder = true;
+	for (uint32_t i = 0; i < 4; i++)
+		world_up(w, i);
+	world_run(w, 8000 * MS);
+	expect(w, world_server(w) == 0 && !raft_votes(&w->node[3].store->raft));
+	world_stop(w, 3);
+	world_twin(w, 4, 3);
+	world_up(w, 4);
+	world_run(w, 300 * MS);
+	world_up(w, 3);
+	world_run(w, 1000 * MS);
+	expect(w, world_said(&w->node[0], "log copied or restored: voter="));
+	world_stop(w, 4);
+	w->node[4].left = true;
+	world_run(w, 10000 * MS);
+	story_commit(w, 0, 5);
+	expect(w, w->node[3].store->applied == w->node[0].store->applied);
+}
+
 /* ---- fences ---- */
 
 /* A fence wants answers given after it was asked: those to the heartbeats before are none. */

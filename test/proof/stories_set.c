@@ -83,6 +83,62 @@ static uint32_t open_changes(const struct raft *r)
 	return n;
 }
 
+/* The leader started when one of the voters was dead already, and no view ever named it to him: it is replaced all the same, and
+ * then the set stays as it is. */
+void story_unknown_member(struct world *w)
+{
+	const struct voters *v;
+	uint64_t index;
+
+	w->base.replace_after_ms = 3000;
+	w->base.change_every_ms = 500;
+	w->node[0].founder = true;
+	for (uint32_t i = 0; i < 3; i++)
+		world_up(w, i);
+	world_run(w, 5000 * MS);
+	expect(w, world_server(w) == 0 && seated(w, 0, 2));
+	world_kill(w, 2);
+	w->node[2].left = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		world_kill(w, i);
+		world_up(w, i);
+	}
+	world_up(w, 3);
+	world_run(w, 15000 * MS);
+	expect(w, world_server(w) != NODES_MAX);
+	v = &w->node[world_server(w)].store->raft.voters;
+	expect(w, voters_find_node(v, w->node[2].id) == VOTERS_NONE);
+	expect(w, voters_count(v) == 3);
+	index = w->node[world_server(w)].store->raft.voters_index;
+	world_run(w, 10000 * MS);
+	expect(w, w->node[world_server(w)].store->raft.voters_index == index);
+}
+
+/* A witness leads, and the schedulers that live are no members any more: they are let in, and one directs. */
+void story_witness_alone(struct world *w)
+{
+	uint32_t server;
+
+	w->base.replace_after_ms = 2000;
+	w->base.change_every_ms = 500;
+	if (!story_settle(w))
+		return;
+	world_kill(w, 1);
+	world_run(w, 10000 * MS);
+	story_commit(w, 0, 20);
+	expect(w, w->acked == 20 && !seated(w, 0, 1) && seated(w, 0, 2) && seated(w, 0, 3));
+	/* The scheduler's disk is lost: what it knew, the witnesses hold. */
+	world_wipe(w, 0);
+	world_run(w, 1000 * MS);
+	world_up(w, 0);
+	world_up(w, 1);
+	world_run(w, 15000 * MS);
+	server = world_server(w);
+	expect(w, server == 0 || server == 1);
+	expect(w, w->node[server].store->applied >= 20);
+	expect(w, kv_count(store_map(w->node[server].store)) > 0);
+}
+
 /* Who votes gets no entries, only heartbeats. */
 static bool drop_entries_to_voters(struct world *w, uint32_t from, uint32_t to,
 				   const struct message *m)

@@ -15,11 +15,14 @@ const struct story stories[] = {
 	{"early-acknowledgement", story_early_acknowledgement, 3, 3},
 	{"rolled-back", story_rolled_back, 3, 3},
 	{"cloned", story_cloned, 4, 4},
+	{"copied-learner", story_copied_learner, 5, 5},
 	{"old-fence", story_old_fence, 3, 3},
 	{"leader-leaves", story_leader_leaves, 4, 4},
 	{"removed-server", story_removed_server, 4, 4},
 	{"double-change", story_double_change, 5, 5},
 	{"half-a-swap", story_half_a_swap, 4, 4},
+	{"unknown-member", story_unknown_member, 4, 4},
+	{"witness-alone", story_witness_alone, 4, 2},
 	{"second-proposal", story_second_proposal, 3, 3},
 };
 const uint32_t story_count = sizeof(stories) / sizeof(stories[0]);

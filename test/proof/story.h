@@ -41,11 +41,14 @@ void story_slow_leader(struct world *w);
 void story_early_acknowledgement(struct world *w);
 void story_rolled_back(struct world *w);
 void story_cloned(struct world *w);
+void story_copied_learner(struct world *w);
 void story_old_fence(struct world *w);
 void story_leader_leaves(struct world *w);
 void story_removed_server(struct world *w);
 void story_double_change(struct world *w);
 void story_half_a_swap(struct world *w);
+void story_unknown_member(struct world *w);
+void story_witness_alone(struct world *w);
 void story_second_proposal(struct world *w);
 
 /* What several of them begin with or ask. */

@@ -171,6 +171,9 @@ void watch_vote(struct world *w, const struct message *m)
 {
 	if (m->kind != MESSAGE_VOTED || !m->voted.granted)
 		return;
+	for (uint32_t i = 0; i < w->forgetful_count; i++)
+		if (id_same(w->forgetful[i], m->from))
+			return;
 	for (uint32_t i = 0; i < w->votes; i++)
 		if (id_same(w->vote[i].voter, m->from) && w->vote[i].term == m->term) {
 			if (!id_same(w->vote[i].candidate, m->to))
@@ -182,6 +185,12 @@ void watch_vote(struct world *w, const struct message *m)
 	w->vote[w->votes].voter = m->from;
 	w->vote[w->votes].candidate = m->to;
 	w->vote[w->votes++].term = m->term;
+}
+
+void watch_doubt(struct world *w, struct id voter)
+{
+	if (w->forgetful_count < NODES_MAX)
+		w->forgetful[w->forgetful_count++] = voter;
 }
 
 void watch_forget(struct world *w, uint32_t at)

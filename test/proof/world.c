@@ -667,6 +667,7 @@ void world_close(struct world *w)
 		store_close(w->node[i].store);
 		free(w->node[i].logs);
 		shelf_fini(&w->node[i].shelf);
+		shelf_fini(&w->node[i].backup);
 	}
 	while (w->queued > 0)
 		free(queue_take(w));

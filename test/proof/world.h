@@ -31,6 +31,9 @@ struct wnode {
 	struct id id;
 	struct store *store; /* NULL: down */
 	struct shelf shelf;
+	struct shelf backup; /* what a person kept of it, by the way */
+	uint64_t backup_boot;
+	struct id backup_voter;
 	uint32_t life;
 	uint64_t wake_us;
 	uint64_t paused_us; /* it stands still until then */
@@ -113,6 +116,9 @@ struct world {
 		uint64_t term;
 	} vote[VOTES_MAX];
 	uint32_t votes;
+	struct id forgetful
+		[NODES_MAX]; /* voters that were put back or copied: their votes are no promise */
+	uint32_t forgetful_count;
 	/* The director's words and their answers. */
 	uint64_t next_token, acked, unknown;
 	uint64_t *acked_at; /* by token: position, 0 none */
@@ -186,6 +192,8 @@ void world_breach(struct world *w, const char *what);
 void watch_commit(struct world *w, uint32_t at);
 void watch_node(struct world *w, uint32_t at);
 void watch_vote(struct world *w, const struct message *m);
+/* What this voter promised nobody can know any more. */
+void watch_doubt(struct world *w, struct id voter);
 void watch_forget(struct world *w, uint32_t at); /* its disk is not what it was */
 
 #endif
