@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 
 #define TURN_ROUNDS_MAX                                                                            \
 	4u /* of telling what doors found while carrying out, before the sockets' next look */
+
+#define GIVE_BACK_MS  10000u
+#define GIVE_BACK_MIN (4u << 20) /* free bytes: less is not worth a look */
 
 static const int heard[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 #define HEARD (sizeof heard / sizeof heard[0])
@@ -41,6 +45,7 @@ struct host {
 	uint32_t later_count, later_room;
 	uv_signal_t signal[HEARD];
 	uv_timer_t watchdog;
+	uv_timer_t giver;
 };
 
 static void host_log(const struct host *h, enum log_level level, const char *text)
@@ -214,6 +219,16 @@ static void still_alive(uv_timer_t *timer)
 	notify_alive();
 }
 
+/* A scheduler's memory has peaks: a snapshot, a crowd that comes back. What lies free in whole pages goes back. */
+static void give_back(uv_timer_t *timer)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	(void)timer;
+	if (m.fordblks > GIVE_BACK_MIN)
+		(void)malloc_trim(0);
+}
+
 static void signals_open(struct host *h)
 {
 	uint64_t every_us = notify_watchdog_us() / 2;
@@ -225,6 +240,9 @@ static void signals_open(struct host *h)
 		uv_signal_start(&h->signal[i], signalled, heard[i]);
 	}
 	uv_timer_init(&h->doors.loop, &h->watchdog);
+	uv_timer_init(&h->doors.loop, &h->giver);
+	if (h->start->roles & ROLE_SCHEDULER)
+		uv_timer_start(&h->giver, give_back, GIVE_BACK_MS, GIVE_BACK_MS);
 	if (every_us > 0)
 		uv_timer_start(&h->watchdog, still_alive, 0, every_us < 1000 ? 1 : every_us / 1000);
 }
@@ -234,6 +252,7 @@ static void signals_close(struct host *h)
 	for (size_t i = 0; i < HEARD; i++)
 		uv_close((uv_handle_t *)&h->signal[i], NULL);
 	uv_close((uv_handle_t *)&h->watchdog, NULL);
+	uv_close((uv_handle_t *)&h->giver, NULL);
 }
 
 /* Start and end. */

@@ -7,6 +7,12 @@
 #include "sched/job_pack.h"
 
 #define TABLE_ROOM_MIN 64u
+#define SLAB_ENTRIES   64u
+
+struct slab {
+	struct slab *next;
+	struct entry entry[SLAB_ENTRIES];
+};
 
 _Static_assert(offsetof(struct entry, queued) == 0, "an entry is found from its place");
 
@@ -18,8 +24,12 @@ void ledger_init(struct ledger *l, struct crew *crew)
 
 void ledger_fini(struct ledger *l)
 {
-	for (size_t i = 0; i < l->room; i++)
-		free(l->table[i]);
+	while (l->slabs) {
+		struct slab *next = l->slabs->next;
+
+		free(l->slabs);
+		l->slabs = next;
+	}
 	free(l->table);
 	ledger_init(l, l->crew);
 }
@@ -73,11 +83,30 @@ struct entry *ledger_find(const struct ledger *l, struct id job)
 	return l->room ? l->table[slot_of(l, job)] : NULL;
 }
 
+static struct entry *take_spare(struct ledger *l)
+{
+	struct entry *e = l->spare;
+
+	if (!e) {
+		struct slab *slab = malloc(sizeof(*slab));
+
+		must(slab);
+		slab->next = l->slabs;
+		l->slabs = slab;
+		for (uint32_t i = 0; i < SLAB_ENTRIES; i++) {
+			slab->entry[i].newer = e;
+			e = &slab->entry[i];
+		}
+	}
+	l->spare = e->newer;
+	memset(e, 0, sizeof(*e));
+	return e;
+}
+
 static struct entry *make(struct ledger *l, struct id id)
 {
-	struct entry *e = calloc(1, sizeof(*e));
+	struct entry *e = take_spare(l);
 
-	must(e);
 	if (2 * (l->count + 1) > l->room)
 		grow(l);
 	e->id = id;
@@ -167,8 +196,8 @@ static void take_over(struct entry *e, const struct job *job)
 	if (e->number != job->number)
 		e->heard = false;
 	e->state = job->state;
-	e->on_lost = job->task.on_lost;
-	e->priority = job->task.priority;
+	e->on_lost = (uint8_t)job->task.on_lost;
+	e->priority = (uint8_t)job->task.priority;
 	e->step = job->step;
 	e->number = job->number;
 	e->worker = job->worker;
@@ -210,7 +239,8 @@ void ledger_forget(struct ledger *l, struct entry *e)
 	hand_leave(e);
 	list_drop(l, e);
 	table_drop(l, e->id);
-	free(e);
+	e->newer = l->spare;
+	l->spare = e;
 }
 
 /* --- reading it all --- */

@@ -20,22 +20,22 @@ struct fresh; /* sched/director_part.h */
 struct entry {
 	struct place_in_queue queued; /* first: an entry is found from its place */
 	struct id id;
-	enum job_state state;
-	enum on_lost on_lost;
-	uint32_t priority;
-	uint32_t step;
-	uint32_t number;
 	struct id worker;
 	uint64_t worker_boot;
 	uint64_t submitted_us;
 	uint64_t ended_us;
 	uint64_t busy;
 	struct fresh *fresh;
-	bool heard; /* its worker said, to this director, that it has the attempt */
 	struct hand *hand;
 	struct entry *hand_older, *hand_newer;
 	struct entry *older, *newer; /* in its list */
-	bool ended;                  /* which list */
+	enum job_state state;
+	uint32_t step;
+	uint32_t number;
+	uint8_t on_lost; /* enum on_lost */
+	uint8_t priority;
+	bool heard; /* its worker said, to this director, that it has the attempt */
+	bool ended; /* which list */
 };
 
 struct entries {
@@ -43,7 +43,12 @@ struct entries {
 	uint32_t count;
 };
 
+struct slab;
+
 struct ledger {
+	struct slab *
+		slabs; /* where entries lie: hundreds of thousands cost their own size and no more */
+	struct entry *spare;  /* free ones, by `newer` */
 	struct entry **table; /* open addressing by id */
 	size_t room;          /* a power of two, or 0 */
 	size_t count;

@@ -27,6 +27,7 @@
 #define UNDER_WAY   512u
 #define TEXT_LEN    200u
 #define PATIENCE_MS 30000
+#define SETTLE_S    15
 
 static pid_t scheduler;
 static char root[PATH_MAX + 8];
@@ -210,6 +211,20 @@ static double memory(const char *what)
 	return (double)kib / 1024;
 }
 
+/* Once the node has given back what it needed for a moment only: the least of some seconds. */
+static double settled_memory(void)
+{
+	double until = now_s() + SETTLE_S, least = memory("Pss:");
+
+	while (now_s() < until) {
+		double now = memory("Pss:");
+
+		least = now < least ? now : least;
+		usleep(250000);
+	}
+	return least;
+}
+
 static void measure(const char *witan, const char *directory, uint32_t count)
 {
 	const char *name = keys ? "keyed" : "queued";
@@ -226,7 +241,9 @@ static void measure(const char *witan, const char *directory, uint32_t count)
 	submit_all(&c, count);
 	printf("figure jobs.%s.submit.rate %.0f 1/s\n", name, count / (now_s() - began));
 	printf("figure jobs.%s_0.mib %.1f MiB\n", name, empty);
-	printf("figure jobs.%s_%uk.mib %.1f MiB\n", name, count / 1000, memory("Pss:"));
+	printf("figure jobs.%s_%uk.at_once.mib %.1f MiB\n", name, count / 1000, memory("Pss:"));
+	fflush(stdout);
+	printf("figure jobs.%s_%uk.mib %.1f MiB\n", name, count / 1000, settled_memory());
 	fflush(stdout);
 	client_close(&c);
 	end_scheduler();
