@@ -215,6 +215,7 @@ static void step_frame(struct store *s, const struct event *e, struct outbox *o)
 		starts_step(s, &m, o);
 	else
 		raft_step(&s->raft, from, &m, o);
+	starts_forgot(s, o);
 }
 
 static void step_full(struct store *s, struct outbox *o)

@@ -319,6 +319,8 @@ void starts_heard_self(struct store *s, const struct peer *from, const struct me
 		       struct outbox *o);
 /* The set with what was heard of starts since; false: nothing. */
 bool starts_record(struct store *s, struct voters *next);
+/* What raft found of a start that lacks what it should have. */
+void starts_forgot(struct store *s, struct outbox *o);
 void starts_step(struct store *s, const struct message *m, struct outbox *o);
 
 /* recall.c: what a witness that leads holds only on its disk */

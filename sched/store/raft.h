@@ -42,6 +42,7 @@ struct follower {
 	uint64_t match; /* equal and synced there up to here */
 	bool sure; /* it took something of this term: the logs are equal up to where we send from */
 	uint64_t probe; /* not sure: what every message to it says that it stands on */
+	uint64_t boot;  /* the start that said so */
 	uint64_t round; /* highest fence round it answered */
 	uint64_t sent_us;
 	uint64_t heard_us;                  /* 0: never in this term */
@@ -125,6 +126,8 @@ struct raft {
 	struct id transfer_to; /* voter; none: not moving */
 	uint64_t transfer_until_us;
 	bool transfer_sent;
+	struct id
+		forgot; /* a voter whose new start lacks what an earlier one acknowledged; none: nobody */
 	uint64_t recall; /* a follower lacks this entry, which is only on our disk; 0: none does */
 	bool leaving;    /* the set without us is committed: we hand over, then follow */
 	bool wants_snapshots; /* follower: say so in the next acknowledgement */

@@ -45,6 +45,8 @@ static uint32_t own_fields(const struct message *m)
 /* Fields of a later version than the first: written always, read when they are there. */
 static uint32_t later_fields(enum message_kind kind)
 {
+	if (kind == MESSAGE_APPENDED)
+		return 1;
 	return kind == MESSAGE_HELLO || kind == MESSAGE_HELLOED ? 2 : 0;
 }
 
@@ -76,6 +78,7 @@ static void put_own(struct pack *p, const struct message *m)
 		pack_u64(p, m->appended.match);
 		pack_u64(p, m->appended.round);
 		pack_bool(p, m->appended.wants_snapshot);
+		pack_u64(p, m->appended.last);
 		break;
 	case MESSAGE_SNAPSHOT:
 		pack_u64(p, m->snapshot.index);
@@ -352,6 +355,10 @@ static void get_own(struct unpack *u, struct message *m)
 /* How many of the fields left it took. */
 static uint32_t get_later(struct unpack *u, uint32_t left, struct message *m)
 {
+	if (m->kind == MESSAGE_APPENDED) {
+		m->appended.last = left > 0 ? unpack_u64(u) : UINT64_MAX;
+		return left > 0 ? 1 : 0;
+	}
 	m->hello.level = left > 0 ? unpack_u32(u) : LEVEL_FIRST;
 	m->hello.state = left > 1 ? unpack_u32(u) : LEVEL_FIRST;
 	return left < 2 ? left : 2;

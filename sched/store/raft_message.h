@@ -87,6 +87,8 @@ struct message {
 				match; /* good: equal and synced up to here. else: look from here */
 			uint64_t round;
 			bool wants_snapshot; /* a witness whose log grew long */
+			uint64_t
+				last; /* end of its log; UINT64_MAX: the first version does not say */
 		} appended;
 		struct {
 			uint64_t index;

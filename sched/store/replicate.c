@@ -357,6 +357,10 @@ void replicate_appended(struct raft *r, const struct message *m)
 		 * nothing any more: what is asked now would be refused with less. */
 		uint64_t look = m->appended.match > f->match ? m->appended.match : f->match;
 
+		/* What was acknowledged was synced and equal to ours, and nothing of it was cut in this term: its log
+		 * was put back. */
+		if (m->boot > f->boot && m->appended.last < f->match)
+			r->forgot = f->voter;
 		if (!f->sure && look >= f->probe && !f->lacks)
 			return;
 		f->next = look + 1;
@@ -365,8 +369,10 @@ void replicate_appended(struct raft *r, const struct message *m)
 		return;
 	}
 	f->sure = true;
-	if (m->appended.match > f->match)
+	if (m->appended.match > f->match) {
 		f->match = m->appended.match;
+		f->boot = m->boot;
+	}
 	if (f->next <= f->match)
 		f->next = f->match + 1;
 	while (done < f->flights && f->flight[done] <= f->match)
@@ -435,6 +441,7 @@ static void refuse(struct raft *r, const struct peer *from, const struct message
 	if (r->state_synced != r->state_puts)
 		return;
 	a.appended.match = look;
+	a.appended.last = log_last(&r->log);
 	raft_post(r, from, m->from, &a, o);
 }
 
@@ -518,6 +525,7 @@ void replicate_ack(struct raft *r, struct outbox *o)
 	m.appended.match = r->verified < r->stored ? r->verified : r->stored;
 	m.appended.round = r->ack_round;
 	m.appended.wants_snapshot = r->wants_snapshots;
+	m.appended.last = log_last(&r->log);
 	raft_post(r, &r->ack_to, r->leader, &m, o);
 	/* Sent early for the heartbeat's sake: the entries' own is still owed. */
 	r->ack_due = r->stored < r->verified;

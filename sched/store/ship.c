@@ -210,8 +210,10 @@ static void step_snapshotted(struct store *s, const struct message *m, struct ou
 	f->heard_us = s->now_us;
 	x = shipment_of(s, m->from);
 	if (m->snapshotted.done && m->snapshotted.index <= s->raft.commit) {
-		if (f->match < m->snapshotted.index)
+		if (f->match < m->snapshotted.index) {
 			f->match = m->snapshotted.index;
+			f->boot = m->boot;
+		}
 		if (f->next <= f->match)
 			f->next = f->match + 1;
 		f->flights = 0;

@@ -3,7 +3,8 @@
  * over changes of leader and restarts. Such a voter is not heard: neither its votes nor its acknowledgements count. The
  * leader dismisses it, and when that is committed tells it: it sets its store aside and joins anew, under a new id.
  *
- * What can not be told so is a log put back within the very start that was recorded: it shows a count above it. */
+ * A log that was put back within the very start that is recorded shows a count above it. It is noticed by the leader that
+ * counted on what it lacks now; by a later leader it is not. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -57,15 +58,23 @@ static struct start *known_start(struct store *s, struct id voter)
 	return known;
 }
 
-static void say_copied(struct store *s, struct start *known, const struct message *m,
-		       struct outbox *o)
+static void say_copied(struct store *s, struct start *known, uint64_t boot, struct outbox *o)
 {
 	known->copied = true;
-	raft_discount(&s->raft, m->from);
+	raft_discount(&s->raft, known->voter);
 	outbox_log(o, LOG_LEVEL_ERROR,
 		   "log copied or restored: voter=%s boot=%" PRIu64 " recorded=%" PRIu64
 		   "; it does not vote, and joins anew",
-		   id_text(m->from).s, m->boot, known->boot);
+		   id_text(known->voter).s, boot, known->boot);
+}
+
+void starts_forgot(struct store *s, struct outbox *o)
+{
+	struct start *known = look_up(s, s->raft.forgot);
+
+	s->raft.forgot = id_none;
+	if (known != NULL && !known->copied)
+		say_copied(s, known, known->boot, o);
 }
 
 /* It is out of the set: nobody needs what it holds. */
@@ -116,7 +125,7 @@ bool starts_is_true(struct store *s, const struct peer *from, const struct messa
 	/* A late message of an earlier start is no news; the same count from two starts is, and so is an earlier start
 	 * that speaks long after. */
 	if (m->boot == known->boot || known->since_us + LATE_US < s->now_us)
-		say_copied(s, known, m, o);
+		say_copied(s, known, m->boot, o);
 	return false;
 }
 

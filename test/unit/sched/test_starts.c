@@ -169,6 +169,31 @@ static void a_log_that_was_put_back_in_use_is_not_counted(void **state)
 	end(w);
 }
 
+static void a_log_put_back_within_its_start_is_noticed_by_who_counted_on_it(void **state)
+{
+	struct world *w = settled(223, 3, 3);
+	struct shelf backup = {0};
+	struct id before = raft_of(w, 2)->wal->voter;
+
+	(void)state;
+	w->base.snapshot_every = 1 << 20;
+	commit_many(w, 0, 5);
+	shelf_copy(&backup, &w->node[2].shelf);
+	commit_many(w, 0, 20);
+	world_kill(w, 2);
+	watch_forget(w, 2);
+	shelf_copy(&w->node[2].shelf, &backup);
+	shelf_fini(&backup);
+	world_up(w, 2);
+	world_run(w, 10000 * MS);
+	assert_int_equal(server(w), 0);
+	assert_true(world_said(&w->node[0], "log copied or restored: voter="));
+	assert_true(world_said(&w->node[2], "state set aside: folder=store-aside-"));
+	assert_int_equal(voters_find(set(w), before), VOTERS_NONE);
+	assert_true(votes(w, 2));
+	end(w);
+}
+
 /* ---- who may speak ---- */
 
 static void say(struct world *w, uint32_t from, uint32_t to, struct id voter, struct message *m)
@@ -266,6 +291,7 @@ int main(void)
 		cmocka_unit_test(the_set_holds_the_last_start_of_each_voter),
 		cmocka_unit_test(a_log_that_was_put_back_votes_for_nobody),
 		cmocka_unit_test(a_log_that_was_put_back_in_use_is_not_counted),
+		cmocka_unit_test(a_log_put_back_within_its_start_is_noticed_by_who_counted_on_it),
 		cmocka_unit_test(a_stranger_that_holds_nothing_we_lack_moves_no_term),
 		cmocka_unit_test(a_stranger_does_not_lead_in_a_term_we_have_entries_of),
 		cmocka_unit_test(a_seat_speaks_from_its_own_node_only),
