@@ -14,7 +14,7 @@
  * ended. N is a number, or `director`: whoever directs then. Acts:
  *
  *     level N L (its program knows the state's level L from its next start on),
- *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, full N, space N, slow N MS (its disk; 0: no
+ *     start N, stop N, kill N, power N, keeper-kill N, freeze N SECONDS, pause N SECONDS (its agent alone), full N, space N, slow N MS (its disk; 0: no
  *     more), one N MS (a job, handed in there),
  *     switch N [TO] (asked there: the director is to change), drill N (asked there: its loss is rehearsed),
  *     cut A B, cut A all, deaf A all (nobody reaches it), mute A all (it reaches nobody), power-all, start-all,
@@ -93,6 +93,8 @@ static void act_on(struct sim *s, struct host *h, const char *verb, const char *
 		host_power(s, h);
 	else if (!strcmp(verb, "keeper-kill"))
 		keeper_kill(s, h);
+	else if (!strcmp(verb, "pause"))
+		host_pause(s, h, n * 1000000);
 	else if (!strcmp(verb, "freeze"))
 		host_freeze(s, h, n * 1000000);
 	else if (!strcmp(verb, "stop"))
