@@ -43,7 +43,7 @@ enum spooled_state {
 struct spooled {
 	struct attempt attempt;
 	enum spooled_state state;
-	struct epoch epoch;  /* of the order */
+	struct epoch epoch;  /* of the order; until it begins, of whom we show it */
 	uint64_t taken_us;   /* CLOCK_BOOTTIME when it was taken */
 	struct buffer order; /* packed, until it ended */
 	/* how it ended */

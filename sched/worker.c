@@ -211,6 +211,15 @@ static void log_director(struct worker *w, struct outbox *o)
 		   (unsigned long long)w->bond.highest.epoch.term);
 }
 
+/* What has not begun was shown to this director, and begins by its leave and under its epoch; what it gave up it says
+ * before its first lease. */
+static void adopt(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->spool.count; i++)
+		if (w->spool.at[i]->state <= SPOOLED_TAKEN)
+			w->spool.at[i]->epoch = w->bond.highest.epoch;
+}
+
 static void attached(struct worker *w, const struct event *e, struct outbox *o)
 {
 	const struct peer *from = &e->frame.peer;
@@ -232,6 +241,7 @@ static void attached(struct worker *w, const struct event *e, struct outbox *o)
 			bond_loosen(&w->bond, w->now_us);
 		break;
 	case BOND_OBEYED:
+		adopt(w);
 		if (a.registered && !w->registered) {
 			w->registered = true;
 			outbox_log(o, LOG_LEVEL_INFO, "registered runner with database");

@@ -169,8 +169,8 @@ static void own_unless(struct own_env *e, struct bytes env, const char *name, co
 }
 
 /* Small and known: who runs, where, and what the order gives; nothing of the agent's own. */
-static void environment(const struct worker *w, const struct order *order, const char *directory,
-			struct buffer *out)
+static void environment(const struct worker *w, const struct order *order, struct epoch epoch,
+			const char *directory, struct buffer *out)
 {
 	struct own_env e = {0};
 	struct pack p;
@@ -178,8 +178,8 @@ static void environment(const struct worker *w, const struct order *order, const
 	own(&e, "WITAN_JOB=%s", id_text(order->attempt.job).s);
 	own(&e, "WITAN_STEP=%u", order->attempt.step);
 	own(&e, "WITAN_ATTEMPT=%u", order->attempt.number);
-	own(&e, "WITAN_EPOCH=%llu.%llu", (unsigned long long)order->fence.epoch.generation,
-	    (unsigned long long)order->fence.epoch.term);
+	own(&e, "WITAN_EPOCH=%llu.%llu", (unsigned long long)epoch.generation,
+	    (unsigned long long)epoch.term);
 	own(&e, "WITAN_NODE=%s", id_text(w->self).s);
 	own(&e, "WITAN_NODE_NAME=%s", w->name);
 	own_unless(&e, order->env, "PATH=", w->path);
@@ -223,7 +223,7 @@ void keep_spawn(struct worker *w, struct spooled *one, struct outbox *o)
 	one->unstarted = false;
 	one->state = SPOOLED_STARTING;
 	buffer_init(&env, KEEPER_FRAME_MAX);
-	environment(w, &order, directory, &env);
+	environment(w, &order, one->epoch, directory, &env);
 	say(w,
 	    &(struct keeper_said){
 		    .word = KEEPER_SPAWN,

@@ -112,6 +112,7 @@ uint64_t host_wall_us(const struct sim *s, const struct host *h)
 /* Two clocks differ by 5 % at most: that is all we assume of them. */
 #define CLOCK_PPM_MAX UINT64_C(24000)
 #define CLOCK_ZERO_US UINT64_C(900000000)
+#define FAR_US        (UINT64_C(1) << 40)
 
 static uint64_t shown_at(const struct host *h, uint64_t moment_us)
 {
@@ -131,6 +132,8 @@ uint64_t host_when_us(const struct sim *s, const struct host *h, uint64_t at_us)
 
 	if (at_us <= now)
 		return s->now_us;
+	if (at_us - now > FAR_US)
+		at_us = now + FAR_US; /* it is asked again then */
 	int64_t rate = 1000000 + h->clock_ppm;
 	uint64_t when =
 		s->now_us + (uint64_t)(((int64_t)(at_us - now) * 1000000 + rate - 1) / rate);

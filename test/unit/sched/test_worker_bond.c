@@ -67,6 +67,27 @@ static void what_was_ordered_before_the_last_attach_is_not_taken(void **state)
 	world_end(w);
 }
 
+/* No effect of an old order begins after the new director's first: what has not begun is the new one's. */
+static void what_one_director_ordered_begins_under_the_epoch_of_the_next(void **state)
+{
+	struct world *w = world_make();
+
+	(void)state;
+	join(w, 4);
+	w->disk_holds = true;
+	say_order(w, anna, 4, 1);
+	meet(w, bert, "bert");
+	say_direct(w, bert, 5);
+	assert_int_equal(last_attach(w).count, 1);
+	say_attached(w, bert, 5);
+	release_disk(w);
+	assert_int_equal(w->spawns, 0);
+	say_lease(w, bert, 5);
+	assert_int_equal(w->spawns, 1);
+	assert_string_equal(strchr(w->epoch, '.'), ".5");
+	world_end(w);
+}
+
 static void another_store_is_not_followed_while_attempts_are_held(void **state)
 {
 	struct world *w = world_make();
@@ -285,6 +306,7 @@ int main(void)
 		cmocka_unit_test(between_the_question_and_its_answer_nothing_is_taken),
 		cmocka_unit_test(an_answer_older_than_what_was_taken_is_asked_anew),
 		cmocka_unit_test(what_was_ordered_before_the_last_attach_is_not_taken),
+		cmocka_unit_test(what_one_director_ordered_begins_under_the_epoch_of_the_next),
 		cmocka_unit_test(another_store_is_not_followed_while_attempts_are_held),
 		cmocka_unit_test(another_store_is_followed_when_ours_was_retired),
 		cmocka_unit_test(a_silent_director_is_left),

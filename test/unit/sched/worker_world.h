@@ -63,8 +63,9 @@ struct world {
 	uint32_t keepers;    /* started so far */
 	bool keeper_mute;    /* its words wait for nobody: they are dropped */
 	uint32_t spawns;
-	int32_t pid; /* of the last child */
-	int signal;  /* the last sent to it */
+	char epoch[32]; /* that the last child was told */
+	int32_t pid;    /* of the last child */
+	int signal;     /* the last sent to it */
 	char log[65536];
 };
 
@@ -163,6 +164,9 @@ static void keeper_does(struct world *w)
 			      f->send.body);
 		} else if (f->kind == EFFECT_SPAWN) {
 			w->spawns++;
+			for (const char *const *v = f->spawn.env; *v; v++)
+				if (!strncmp(*v, "WITAN_EPOCH=", 12))
+					snprintf(w->epoch, sizeof(w->epoch), "%s", *v + 12);
 			w->pid++;
 			back[count++] =
 				(struct event){.kind = EVENT_SPAWNED,
