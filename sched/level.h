@@ -9,7 +9,7 @@
  * The row is `level`: [n]. No row: level 1. It never falls: to go back, an older program needs an older state.
  *
  *     level   since                      what may be written from then on
- *       1     the first version          what is there today */
+ *       1     the first version          what is there today; the rows role, held and audit, which the first version skips */
 #ifndef SCHED_LEVEL_H
 #define SCHED_LEVEL_H
 
