@@ -23,6 +23,9 @@ static struct peer director_of(const struct node *n)
 {
 	struct peer none = {0};
 
+	/* The store of a worker that was a witness, and is none any more, hears of no later leader. */
+	if (!n->view[VIEW_SCHEDULERS] && n->worker && worker_director(n->worker, &none))
+		return none;
 	if (!id_is_none(n->life.leader))
 		return peer_of(n, n->life.leader);
 	if (n->worker && worker_director(n->worker, &none))
