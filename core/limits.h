@@ -85,6 +85,8 @@
 /* Doors. */
 #define PACKETS_TURN_MAX                                                                           \
 	128u /* datagrams taken from one socket in one turn: the others wait their turn */
+#define ACCEPTS_TURN_MAX                                                                           \
+	64u /* connections taken from one listener in one turn: their handshakes take 20 ms */
 #define INPUT_MAX (64u << 10) /* bytes of one INPUT */
 #define DISK_QUEUE_MAX                                                                             \
 	(128u << 20)            /* bytes waiting in one lane of the disk: beyond it writes fail */

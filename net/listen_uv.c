@@ -44,6 +44,34 @@ static bool identify(struct stream *st, enum door door, struct event *e)
 	return true;
 }
 
+static void somebody_came(uv_stream_t *stream, int status);
+
+/* Those who had to wait for this turn. */
+static void accept_on(uv_timer_t *timer)
+{
+	struct listener *l = timer->data;
+
+	l->accepted = 0;
+	somebody_came(&l->stream, 0);
+}
+
+/* When thousands come at once, those who are in shake hands before the others are let in: else all would wait for all,
+ * beyond their patience. Who is not accepted stays in the kernel's queue; libuv looks for the next when this one is. */
+static bool is_crowded(struct listener *l)
+{
+	uint64_t now_ms = uv_now(l->all->loop);
+
+	if (now_ms != l->turn_ms) {
+		l->turn_ms = now_ms;
+		l->accepted = 0;
+	}
+	if (l->accepted < ACCEPTS_TURN_MAX)
+		return false;
+	int bad = uv_timer_start(&l->later, accept_on, 0, 0);
+	must(bad == 0);
+	return true;
+}
+
 static void somebody_came(uv_stream_t *stream, int status)
 {
 	struct listener *l = stream->data;
@@ -54,6 +82,9 @@ static void somebody_came(uv_stream_t *stream, int status)
 		metrics_add(s->sink.metrics, METRIC_STREAMS_TURNED_AWAY, 1);
 		return;
 	}
+	if (is_crowded(l))
+		return;
+	l->accepted++;
 	struct stream *st = stream_make(s, l->door == DOOR_LOCAL);
 	if (uv_accept(stream, &st->stream) != 0 || s->open >= LINKS_MAX ||
 	    !identify(st, l->door, &e)) {
@@ -82,7 +113,9 @@ static struct listener *listener_make(struct streams *s, enum door door)
 
 	l->all = s;
 	l->door = door;
-	s->handles++;
+	s->handles += 2;
+	uv_timer_init(s->loop, &l->later);
+	l->later.data = l;
 	if (door == DOOR_LOCAL)
 		uv_pipe_init(s->loop, &l->pipe, 0);
 	else
@@ -179,8 +212,10 @@ void streams_start(struct streams *s)
 
 void listeners_close(struct streams *s)
 {
-	for (uint32_t i = 0; i < s->listeners; i++)
+	for (uint32_t i = 0; i < s->listeners; i++) {
 		uv_close(&s->listener[i].handle, listener_closed);
+		uv_close((uv_handle_t *)&s->listener[i].later, listener_closed);
+	}
 	if (s->local[0] != 0)
 		(void)unlink(s->local);
 }

@@ -42,6 +42,9 @@ struct listener {
 	};
 	struct streams *all;
 	enum door door;
+	uv_timer_t later; /* more have come than one turn takes */
+	uint64_t turn_ms;
+	uint32_t accepted; /* in that turn */
 };
 
 struct streams {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/limits.h"
 #include "core/must.h"
 #include "test/sim/sim.h"
 
@@ -62,10 +63,8 @@ static void turn_later(struct sim *s, struct host *h)
 	sim_later(s, at - s->now_us, (struct happening){.kind = HAPPEN_TURN, .host = h->index});
 }
 
-void charge_wait(struct sim *s, struct host *h, struct happening *what)
+static void keep(struct charge *c, struct happening *what)
 {
-	struct charge *c = h->charge;
-
 	if (c->count == c->room) {
 		c->room = c->room ? c->room * 2 : 64;
 		c->waits = realloc(c->waits, c->room * sizeof(*c->waits));
@@ -73,6 +72,11 @@ void charge_wait(struct sim *s, struct host *h, struct happening *what)
 	}
 	c->waits[c->count++] = *what;
 	what->bytes = NULL;
+}
+
+void charge_wait(struct sim *s, struct host *h, struct happening *what)
+{
+	keep(h->charge, what);
 	turn_later(s, h);
 }
 
@@ -81,12 +85,17 @@ void charge_turn(struct sim *s, struct host *h)
 	struct charge *c = h->charge;
 	struct happening *waits = c->waits;
 	size_t count = c->count;
+	uint32_t accepts = 0;
 
 	c->waits = NULL;
 	c->count = c->room = 0;
 	c->due = false;
 	c->turning = true;
 	for (size_t i = 0; i < count; i++) {
+		if (wire_knocks(s, &waits[i]) && accepts++ >= ACCEPTS_TURN_MAX) {
+			keep(c, &waits[i]); /* in the kernel's queue */
+			continue;
+		}
 		if (!waits[i].life || waits[i].life == h->life)
 			host_happens(s, h, &waits[i]);
 		free(waits[i].bytes);

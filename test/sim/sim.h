@@ -276,6 +276,8 @@ void wire_dial(struct sim *s, struct host *from, const struct effect *e);
 void wire_output(struct sim *s, struct host *from, const struct effect *e);
 void wire_hangup(struct sim *s, struct host *from, uint64_t conn);
 void wire_happens(struct sim *s, const struct happening *h);
+/* It is about a stream that was not accepted yet. */
+bool wire_knocks(const struct sim *s, const struct happening *h);
 /* What comes to a host that sleeps is to wait there, and a later cut does not touch it. False: it did not come. */
 bool wire_lies_there(struct sim *s, struct happening *what);
 void wire_host_down(struct sim *s, struct host *h,

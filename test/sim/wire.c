@@ -418,6 +418,13 @@ bool wire_lies_there(struct sim *s, struct happening *what)
 	return true;
 }
 
+bool wire_knocks(const struct sim *s, const struct happening *what)
+{
+	const struct stream *t = what->kind == HAPPEN_STREAM ? stream_of(s, what->a) : NULL;
+
+	return t && (what->b & 1) && !t->accepted;
+}
+
 void wire_happens(struct sim *s, const struct happening *what)
 {
 	if (what->kind == HAPPEN_DIALED)

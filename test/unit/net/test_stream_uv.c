@@ -220,12 +220,28 @@ static void many_streams_are_kept_apart(void **state)
 	for (uint64_t i = 2; i < 302; i++)
 		stream_dial(p->streams, DIALLED | i, p->at);
 	while (world_count(p->w, EVENT_ACCEPTED) < 301 || world_count(p->w, EVENT_DIALED) < 301)
-		world_until(p->w, EVENT_ACCEPTED, p->w->count - 1);
+		world_until(p->w, EVENT_ACCEPTED, p->w->count);
 	assert_int_equal(streams_count(p->streams), 602);
 	stream_output(p->streams, DIALLED | 200, BYTES("x"));
 	stream_flush(p->streams);
 	world_until(p->w, EVENT_INPUT, 0);
 	assert_int_equal(world_count(p->w, EVENT_INPUT), 1);
+}
+
+/* So that those who are in shake hands before the next are let in. */
+static void a_crowd_is_let_in_a_few_in_a_turn(void **state)
+{
+	struct pair *p = *state;
+
+	for (uint64_t i = 2; i < 302; i++)
+		stream_dial(p->streams, DIALLED | i, p->at);
+	for (uint32_t before = 1; before < 301;) {
+		uv_run(&p->w->loop, UV_RUN_ONCE);
+		uint32_t now = world_count(p->w, EVENT_ACCEPTED);
+		/* What a turn left over comes by the timer, before the next turn's own. */
+		assert_true(now - before <= ACCEPTS_TURN_MAX + 1);
+		before = now;
+	}
 }
 
 /* The local socket. */
@@ -313,6 +329,7 @@ int main(void)
 		in_a_pair(nothing_comes_in_after_a_hangup),
 		in_a_pair(a_hangup_while_dialling_ends_with_closed_alone),
 		in_a_pair(many_streams_are_kept_apart),
+		in_a_pair(a_crowd_is_let_in_a_few_in_a_turn),
 		cmocka_unit_test(a_local_program_is_known_by_its_user),
 		cmocka_unit_test(only_a_stale_socket_is_replaced),
 	};
