@@ -29,7 +29,7 @@ static bool follows_closely(const struct store *s, struct id voter)
 	       f->heard_us + r->cfg.election_min_us > s->now_us;
 }
 
-static struct sitter sitter_of(const struct store *s, const struct known *k)
+static struct sitter sitter_of(const struct store *s, const struct known *k, uint32_t level)
 {
 	struct sitter one = {.node = k->node,
 			     .voter = k->voter,
@@ -41,7 +41,7 @@ static struct sitter sitter_of(const struct store *s, const struct known *k)
 
 	memcpy(one.machine, k->machine, sizeof(one.machine));
 	/* A worker too old for the state is no witness; a scheduler is told, and stops. */
-	if (!one.scheduler && k->level != 0 && k->level < level_of(s->kv))
+	if (!one.scheduler && k->level != 0 && k->level < level)
 		one.alive = false;
 	one.heard = raft_hears(&s->raft, k->voter);
 	one.gone = !one.alive && k->since_us != 0 && s->now_us - k->since_us >= patience;
@@ -71,7 +71,7 @@ static struct sitter unseen(const struct store *s, const struct seat *seat)
 /* Every known node as one that could sit; ourselves first. */
 uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX])
 {
-	uint32_t count = 0;
+	uint32_t count = 0, level = level_of(s->kv);
 	struct sitter *me = &out[count++];
 
 	*me = (struct sitter){.node = s->cfg.self,
@@ -85,7 +85,7 @@ uint32_t seats_gather(const struct store *s, struct sitter out[STORE_MEMBERS_MAX
 	memcpy(me->machine, s->cfg.machine, sizeof(me->machine));
 	for (uint32_t i = 0; i < s->roster.count && count < STORE_MEMBERS_MAX; i++)
 		if (!id_same(s->roster.known[i].node, s->cfg.self))
-			out[count++] = sitter_of(s, &s->roster.known[i]);
+			out[count++] = sitter_of(s, &s->roster.known[i], level);
 	/* Members no view speaks of any more. */
 	for (uint32_t i = 0; i < s->raft.voters.count && count < STORE_MEMBERS_MAX; i++) {
 		const struct seat *seat = &s->raft.voters.seat[i];
@@ -238,7 +238,7 @@ static bool has_heir(const struct store *s)
 
 void seats_turn(struct store *s, struct outbox *o)
 {
-	struct voters before = s->raft.voters;
+	struct voters before;
 	struct plan p;
 
 	note_votes(s);
@@ -259,6 +259,7 @@ void seats_turn(struct store *s, struct outbox *o)
 		return;
 	}
 	s->seats_round = 0;
+	before = s->raft.voters;
 	if (raft_change(&s->raft, &p.next) && p.why != NULL)
 		log_change(s, &before, &p.next, p.why, o);
 }
