@@ -73,6 +73,10 @@ const char *store_survives(const struct store *s, char out[128])
 		snprintf(out, 128, "no store here");
 		return out;
 	}
+	if (s->wal.rival.number > 0) {
+		snprintf(out, 128, "two generations met: nothing is assigned until one is retired");
+		return out;
+	}
 	quorum = voters_quorum(&s->raft.voters);
 	for (uint32_t i = 0; i < s->raft.voters.count; i++)
 		up += s->raft.voters.seat[i].votes && is_up(s, &s->raft.voters.seat[i]);

@@ -316,6 +316,58 @@ static void nobody_is_elected_before_all_survivors_have_told(void **state)
 	end(w);
 }
 
+/* No voter is left: who only follows has what it has, and says that more may have been acknowledged. */
+static void one_that_only_followed_goes_on_alone(void **state)
+{
+	static const char *const all[] = {"n0", "n1", "n2", NULL};
+	struct world *w = settled(16, 4, 4);
+
+	(void)state;
+	commit_many(w, 0, 20);
+	assert_false(raft_votes(&w->node[3].store->raft));
+	for (uint32_t i = 0; i < 3; i++)
+		world_kill(w, i);
+	world_run(w, 40000 * MS);
+	world_call(w, 3, CALL_CONFIRM_LOSS, false, 0, all);
+	world_run(w, 2500 * MS);
+	assert_non_null(strstr(w->told.text, "may be missing"));
+	confirm(w, 3, all);
+	world_run(w, 1000 * MS);
+	assert_int_equal(world_server(w), 3);
+	commit_many(w, 3, 10);
+	for (uint32_t i = 0; i < 3; i++) {
+		watch_forget(w, i);
+		world_up(w, i);
+	}
+	world_run(w, 20000 * MS);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(world_map_crc(w->node[i].store), world_map_crc(w->node[3].store));
+	end(w);
+}
+
+static void a_lost_witness_sets_its_state_aside_too(void **state)
+{
+	struct world *w = settled(17, 3, 2);
+
+	(void)state;
+	commit_many(w, 0, 20);
+	assert_true(raft_votes(&w->node[2].store->raft));
+	world_kill(w, 0);
+	world_run(w, 5000 * MS);
+	assert_int_equal(world_server(w), 1);
+	world_kill(w, 2);
+	world_run(w, 40000 * MS);
+	confirm(w, 1, (const char *const[]){"n0", "n2", NULL});
+	world_run(w, 1000 * MS);
+	assert_int_equal(world_server(w), 1);
+	watch_forget(w, 2);
+	world_up(w, 2);
+	world_run(w, 15000 * MS);
+	assert_true(world_said(&w->node[2], "state set aside"));
+	assert_int_equal(w->node[2].store->lineage.known.number, 2); /* nobody drafts it now */
+	end(w);
+}
+
 /* ---- a loss that was none ---- */
 
 static void a_confirmed_loss_that_was_none_ends_the_older_generation(void **state)
@@ -618,6 +670,8 @@ int main(void)
 		cmocka_unit_test(one_of_two_goes_on_after_a_confirmed_loss_and_nothing_is_missing),
 		cmocka_unit_test(what_any_survivor_holds_is_kept),
 		cmocka_unit_test(nobody_is_elected_before_all_survivors_have_told),
+		cmocka_unit_test(one_that_only_followed_goes_on_alone),
+		cmocka_unit_test(a_lost_witness_sets_its_state_aside_too),
 		cmocka_unit_test(a_confirmed_loss_that_was_none_ends_the_older_generation),
 		cmocka_unit_test(two_generations_of_one_parent_assign_nothing_until_one_is_retired),
 		cmocka_unit_test(two_born_stores_become_one_when_one_is_retired),
