@@ -14,17 +14,17 @@
 #define BENCH_SAMPLES (1u << 21)
 #define BENCH_VOTERS  3u
 #define BENCH_VALUE   256u /* bytes of a commit's value */
-#define BENCH_KEYS    4096u
 
 /* One load, and what came of it: written by whoever bears it, read by the parent once it is done. */
 struct load {
+	uint32_t keys;    /* so many rows are written, again and again */
 	uint32_t flight;  /* so many at one time */
 	uint64_t warm_us; /* not measured at first */
 	uint64_t measure_us;
 	uint64_t took_us;
 	uint64_t refused;
-	uint64_t largest_turn_us; /* of a turn of the loop, without the sleep */
-	uint32_t count;           /* samples: µs from the word to its answer */
+	uint64_t largest_us; /* the longest step or turn of the node, of this processor's time */
+	uint32_t count;      /* samples: µs from the word to its answer */
 	uint32_t sample[BENCH_SAMPLES];
 };
 

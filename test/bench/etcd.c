@@ -99,7 +99,7 @@ static void put_fenced(struct conn *c, uint64_t number)
 	uint8_t value[BENCH_VALUE] = {0};
 	char key[24], key64[48], value64[2 * BENCH_VALUE], body[BODY_MAX];
 
-	snprintf(key, sizeof(key), "bench/%06llu", (unsigned long long)(number % BENCH_KEYS));
+	snprintf(key, sizeof(key), "bench/%06llu", (unsigned long long)(number % 4096));
 	put_u64(value, number);
 	base64(key, strlen(key), key64, sizeof(key64));
 	base64(value, sizeof(value), value64, sizeof(value64));

@@ -24,6 +24,9 @@
 
 #define ROUNDS_MAX   31u
 #define READY_MAX_US 30000000u
+#define KEYS         4096u   /* rows of the state */
+#define KEYS_LARGE   400000u /* and of a large one */
+#define FILL_MAX_US  60000000u
 #define ENTRIES      1000000u /* of the log that is read at a restart */
 #define RESTARTS     3u
 
@@ -191,10 +194,11 @@ static void measure_restart(const char *directory, const struct keyring *ring, s
 	printf("figure store.restart %.2f s\n", median(took, RESTARTS));
 }
 
-static void load_store(struct stage *s, uint32_t flight, uint64_t measure_us)
+static void load_store(struct stage *s, uint32_t keys, uint32_t flight, uint64_t measure_us)
 {
 	uint64_t until = bench_now_us() + 10 * measure_us + 10000000;
 
+	s->load.keys = keys;
 	s->load.flight = flight;
 	s->load.warm_us = measure_us / 5;
 	s->load.measure_us = measure_us;
@@ -204,6 +208,26 @@ static void load_store(struct stage *s, uint32_t flight, uint64_t measure_us)
 			bench_fail("the leader was lost under load");
 		usleep(1000);
 	}
+}
+
+/* With a state of some 110 MiB: what snapshots of it cost those who commit meanwhile, and how long they hold the loop. */
+static void measure_large(struct stage *s)
+{
+	struct figures f = {.count = 0};
+	uint64_t largest = 0, until = bench_now_us() + FILL_MAX_US;
+
+	for (uint64_t written = 0; written < KEYS_LARGE; written += s->load.count) {
+		if (bench_now_us() > until)
+			return;
+		load_store(s, KEYS_LARGE, 256, 1000000);
+	}
+	for (uint32_t i = 0; i < 5; i++) {
+		load_store(s, KEYS_LARGE, 16, 1000000);
+		largest = s->load.largest_us > largest ? s->load.largest_us : largest;
+		note(&f, &s->load);
+	}
+	show(&f, "store.large.16");
+	printf("figure store.large.step %.1f ms\n", (double)largest / 1e3);
 }
 
 /* ---- what is beside them ---- */
@@ -274,7 +298,7 @@ int main(int argc, char **argv)
 		measure_rtt(s, measure_us / 4);
 		note(&rtt, &s->load);
 		for (uint32_t i = 0; i < 3; i++) {
-			load_store(s, flight[i], measure_us);
+			load_store(s, KEYS, flight[i], measure_us);
 			note(&store[i], &s->load);
 			if (!has_etcd)
 				continue;
@@ -290,6 +314,7 @@ int main(int argc, char **argv)
 		snprintf(name, sizeof(name), "etcd.commit.%u", conns[i]);
 		show(&beside[i], name);
 	}
+	measure_large(s);
 	if (!has_etcd)
 		printf("skipped: etcd is not installed (Debian: etcd-server)\n");
 	end_voters();
