@@ -127,8 +127,8 @@
 	 << 20) /* of the log, in a witness's memory; a quarter is kept free for what is read back */
 #define RECALL_MAX         (256u << 10) /* read back from the log at once, but always one entry */
 #define STORE_PENDING_MAX  8192u        /* commits and fences of the director under way */
-#define APPLY_TURN_MAX     64u   /* batches applied in one turn: small ones take 0.2 ms together */
-#define APPLY_BEHIND       1024u /* the same where more wait, as after a start */
+#define APPLY_TURN_MAX     64u  /* batches applied in one turn: small ones take 0.2 ms together */
+#define APPLY_BEHIND       512u /* the same where more wait, as after a start */
 #define APPLY_TURN_BYTES   (256u << 10) /* and large ones no longer either */
 #define APPEND_BYTES_MAX   (256u << 10) /* entries of one message, but always one entry */
 #define APPEND_ENTRIES_MAX 1024u

@@ -9,7 +9,8 @@
 #include "sched/store/wrap.h"
 
 enum { HEAD = 1, PIECE = 2, END = 3, RECORD_LEN = 9, HEAD_LEN = 52, VERSION = 1 };
-enum { SYNC_PIECES = 4 };
+/* What one turn writes, and how much the disk gets at one time: the loop is held for less than a millisecond. */
+enum { WRITE_MAX = 64 << 10, SYNC_PIECES = 16 };
 enum { ROW_LEN = 8, PLAIN_MAX = BATCH_MAX + SNAPSHOT_PIECE_MAX, RECORD_MAX = PLAIN_MAX + 64 };
 
 struct snapshot_name snapshot_name(uint64_t index)
@@ -99,7 +100,7 @@ static void put_row(void *with, struct bytes key, struct bytes value)
  * meanwhile, then needs no second copy of it. */
 static bool put_rows(struct snapshot_writer *w, struct buffer *plain)
 {
-	while (plain->len < SNAPSHOT_PIECE_MAX)
+	while (plain->len < WRITE_MAX)
 		if (!kv_shift(w->frozen, put_row, plain))
 			return false;
 	return true;
