@@ -52,6 +52,52 @@ void story_stale_snapshot(struct world *w)
 	expect(w, world_map_crc(w->node[2].store) == world_map_crc(w->node[0].store));
 }
 
+/* One that led once holds a tail nobody else ever had, and gets a snapshot from amidst it. The power goes before its log says
+ * so: what it then writes and syncs is still there after the next start. */
+void story_foreign_tail(struct world *w)
+{
+	uint64_t before;
+	uint32_t next;
+
+	if (!story_settle(w))
+		return;
+	world_cut(w, 0, true, true);
+	before = log_last(&w->node[0].store->raft.log);
+	for (int i = 0; i < 600; i++) {
+		world_commit(w, 0);
+		if (i % 10 == 0)
+			world_run(w, 2 * MS);
+	}
+	world_run(w, 2500 * MS);
+	next = world_server(w);
+	expect(w, next == 1 || next == 2);
+	story_commit(w, next, 300);
+	expect(w, w->node[next].store->raft.log.base > before);
+	expect(w, w->node[next].store->snapshot.index < log_last(&w->node[0].store->raft.log));
+	w->node[0].slow_us = 30 * MS;
+	world_heal(w);
+	for (int i = 0; i < 5000 && !world_said(&w->node[0], "snapshot installed"); i++)
+		world_run(w, MS);
+	expect(w, world_said(&w->node[0], "snapshot installed"));
+	world_kill(w, 0);
+	w->node[0].slow_us = 0;
+	world_up(w, 0);
+	world_run(w, 3000 * MS);
+	for (int life = 0; life < 3; life++) {
+		uint64_t stored;
+
+		story_commit(w, world_server(w), 3);
+		world_run(w, 200 * MS);
+		stored = w->node[0].store->raft.stored;
+		expect(w, stored == log_last(&w->node[next].store->raft.log));
+		world_kill(w, 0);
+		world_up(w, 0);
+		expect(w, w->breach == NULL);
+		expect(w, log_last(&w->node[0].store->raft.log) >= stored);
+		world_run(w, 3000 * MS);
+	}
+}
+
 /* ---- disks ---- */
 
 /* The leader's own disk is slow: the others' suffice for a commit, and nothing is lost with the leader. */

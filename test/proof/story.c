@@ -11,6 +11,7 @@ const struct story stories[] = {
 	{"deaf-leader", story_deaf_leader, 3, 3},
 	{"mute-leader", story_mute_leader, 3, 3},
 	{"stale-snapshot", story_stale_snapshot, 3, 3},
+	{"foreign-tail", story_foreign_tail, 3, 3},
 	{"slow-leader", story_slow_leader, 3, 3},
 	{"early-acknowledgement", story_early_acknowledgement, 3, 3},
 	{"rolled-back", story_rolled_back, 3, 3},
