@@ -70,6 +70,26 @@ static void lose_disk(struct life *l, uint32_t at)
 	world_up(w, at);
 }
 
+/* It asks what becomes of its vote, and ends when it was told, or after long. */
+static void end_in_order(struct life *l, uint32_t at, bool leaves)
+{
+	struct world *w = l->w;
+	struct wnode *n = &w->node[at];
+
+	if (n->store == NULL || n->twin || at == l->odd || n->paused_us > w->now)
+		return;
+	say(w, leaves ? "leaves" : "stops in order", at);
+	l->sum->orderly++;
+	world_give_up(w, at, leaves);
+	for (int i = 0; i < 60 && !n->given && w->breach == NULL; i++) {
+		client_act(&l->client);
+		world_run(w, 100 * MS);
+	}
+	if (!n->given && w->breach == NULL)
+		world_breach(w, "nobody said what became of a vote that was given up");
+	world_stop(w, at);
+}
+
 /* One goes for good, but never the last but two schedulers. */
 static void leave(struct life *l, uint32_t at)
 {
@@ -81,9 +101,11 @@ static void leave(struct life *l, uint32_t at)
 	if (l->odd != NODES_MAX || !is_whole(w) || w->node[at].left || w->node[at].life == 0 ||
 	    (w->node[at].scheduler && schedulers <= 2))
 		return;
-	say(w, "left", at);
 	l->sum->left++;
+	if (rng_below(&w->rng, 2) == 0)
+		end_in_order(l, at, true);
 	world_kill(w, at);
+	say(w, "left", at);
 	w->node[at].left = true;
 }
 
@@ -381,6 +403,9 @@ static void fault(struct life *l)
 		break;
 	case 26:
 		copy(l, at);
+		break;
+	case 27:
+		end_in_order(l, at, false);
 		break;
 	case 22:
 		world_heal(w);

@@ -6,7 +6,7 @@
 
 struct lives {
 	uint64_t lives, steps, acked, unknown, ops, given_up, elections;
-	uint64_t disks_lost, put_back, copied, left, joined, snapshots, changes;
+	uint64_t disks_lost, put_back, copied, orderly, left, joined, snapshots, changes;
 };
 
 /* What it broke, or NULL; `nodes` 0: by the seed. Adds to `sum`. */

@@ -38,6 +38,7 @@ static void show(const struct lives *l, clock_t began)
 	printf("figure proof.disks_lost %" PRIu64 "\n", l->disks_lost);
 	printf("figure proof.disks_put_back %" PRIu64 "\n", l->put_back);
 	printf("figure proof.disks_copied %" PRIu64 "\n", l->copied);
+	printf("figure proof.ended_in_order %" PRIu64 "\n", l->orderly);
 	printf("figure proof.left %" PRIu64 "\n", l->left);
 	printf("figure proof.joined %" PRIu64 "\n", l->joined);
 	printf("figure proof.cpu %.1f s\n", cpu);

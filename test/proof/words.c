@@ -59,6 +59,16 @@ uint64_t world_fence(struct world *w, uint32_t at)
 	return e.tell.batch.token;
 }
 
+void world_give_up(struct world *w, uint32_t at, bool leaves)
+{
+	struct event e = {.kind = EVENT_TELL};
+
+	e.tell.kind = TELL_GIVE_UP;
+	e.tell.give.leaves = leaves;
+	w->node[at].given = false;
+	world_step(w, at, &e);
+}
+
 void world_resign(struct world *w, uint32_t at, struct id to)
 {
 	struct event e = {.kind = EVENT_TELL};

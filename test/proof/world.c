@@ -239,6 +239,8 @@ static void do_tell(struct world *w, uint32_t at, const struct tell *t)
 		n->applied = t->batch.position;
 	} else if (t->kind == TELL_RESTORED) {
 		n->applied = t->batch.position;
+	} else if (t->kind == TELL_GIVEN_UP) {
+		n->given = true;
 	} else if (t->kind == TELL_FAULT) {
 		n->faults++;
 	}

@@ -51,6 +51,7 @@ struct wnode {
 	uint64_t highest_term, highest_boot;
 	struct id highest_voter;
 	bool serving;
+	bool given; /* it was told what became of its vote */
 	bool apart; /* it was told to assign nothing */
 	struct epoch epoch;
 	uint32_t faults, exits;
@@ -167,6 +168,7 @@ uint64_t world_put(struct world *w, uint32_t at, const struct batch *b); /* the 
 uint64_t world_commit_of(struct world *w, uint32_t at, size_t len);
 uint64_t world_commit(struct world *w, uint32_t at);
 uint64_t world_fence(struct world *w, uint32_t at);
+void world_give_up(struct world *w, uint32_t at, bool leaves);
 void world_resign(struct world *w, uint32_t at, struct id to);
 bool world_is_acked(const struct world *w, uint64_t token);
 /* A message as if from the voter of node `from`, in its start `boot` and `nonce`. */
