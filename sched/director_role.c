@@ -425,7 +425,8 @@ void role_told_standbys(struct director *d, const struct tell *t)
 	d->standbys_told = true;
 	d->standbys = t->standbys.count;
 	must(d->standbys <= STORE_REPLICAS_MAX);
-	memcpy(d->standby, t->standbys.list, d->standbys * sizeof(d->standby[0]));
+	for (uint32_t i = 0; i < d->standbys; i++)
+		d->standby[i] = t->standbys.list[i];
 	d->keeps_vote = t->standbys.quorum;
 }
 
