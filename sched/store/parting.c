@@ -111,8 +111,9 @@ static bool is_over(struct store *s, struct parting *p, enum gave_up *gave)
 	*gave = p->needed || p->asked ? GAVE_VOTE : GAVE_NOTHING;
 	if (!wal_is_made(&s->wal) || s->raft.voters.count == 0)
 		return true;
-	if (!is_voter(s, p->node) && settled)
-		return !(self && leads); /* a leader hands over first */
+	/* A leader hands over first. */
+	if (!is_voter(s, p->node) && settled && !(self && leads))
+		return true;
 	if (p->until_us <= s->now_us) {
 		*gave = GAVE_NOT;
 		return true;
@@ -206,9 +207,8 @@ uint64_t parting_deadline_us(const struct store *s)
 
 	for (uint32_t i = 0; i < s->parting_count; i++) {
 		const struct parting *p = &s->partings[i];
-		uint64_t next = id_same(p->node, s->cfg.self) && !raft_leads(&s->raft)
-					? p->ask_us
-					: p->until_us;
+		bool asks = id_same(p->node, s->cfg.self) && s->awake && !raft_leads(&s->raft);
+		uint64_t next = asks ? p->ask_us : p->until_us;
 
 		if (p->until_us < next)
 			next = p->until_us;
