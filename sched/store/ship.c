@@ -8,7 +8,7 @@
 #include "sched/store/inside.h"
 
 #define RETRY_US         1000000u
-#define COMPACT_TURN_MAX 8192u /* entries let go of in one turn: 0.5 ms */
+#define COMPACT_TURN_MAX 2048u /* entries let go of in one turn: 0.5 ms */
 #define WITHER_TURN_MAX  2048u /* and pieces of an older map */
 
 /* ---- taking ---- */
