@@ -124,6 +124,28 @@ void story_slow_leader(struct world *w)
 	expect(w, world_map_crc(w->node[0].store) == world_map_crc(w->node[next].store));
 }
 
+/* The process is killed while its disk writes, starts, and then the power goes: what the start read was not durable, and must not
+ * be torn together with what it wrote itself. */
+void story_killed_then_dark(struct world *w)
+{
+	if (!story_settle(w))
+		return;
+	for (int i = 0; i < 40; i++) {
+		w->node[1].slow_us = 20 * MS;
+		world_commit_of(w, 0, 3000);
+		world_run(w, 3 * MS);
+		world_stop(w, 1);
+		world_up(w, 1);
+		world_run(w, (uint64_t)(i % 8) * 6 * MS);
+		world_kill(w, 1);
+		w->node[1].slow_us = 0;
+		world_up(w, 1);
+		expect(w, w->breach == NULL);
+		world_run(w, 500 * MS);
+	}
+	expect(w, world_server(w) == 0);
+}
+
 /* With two of three left nothing is acknowledged before both disks have it: neither on the follower's word nor on the own
  * one. */
 void story_early_acknowledgement(struct world *w)

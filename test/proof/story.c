@@ -12,6 +12,7 @@ const struct story stories[] = {
 	{"mute-leader", story_mute_leader, 3, 3},
 	{"stale-snapshot", story_stale_snapshot, 3, 3},
 	{"foreign-tail", story_foreign_tail, 3, 3},
+	{"killed-then-dark", story_killed_then_dark, 3, 3},
 	{"slow-leader", story_slow_leader, 3, 3},
 	{"early-acknowledgement", story_early_acknowledgement, 3, 3},
 	{"rolled-back", story_rolled_back, 3, 3},

@@ -42,6 +42,7 @@ void story_early_acknowledgement(struct world *w);
 void story_rolled_back(struct world *w);
 void story_cloned(struct world *w);
 void story_foreign_tail(struct world *w);
+void story_killed_then_dark(struct world *w);
 void story_copied_learner(struct world *w);
 void story_old_fence(struct world *w);
 void story_leader_leaves(struct world *w);
