@@ -222,4 +222,4 @@ uninstall:
 	$(if $(AS_ROOT),$(Q)test ! -d /run/systemd/system || systemctl daemon-reload)
 	@echo 'kept: $(DESTDIR)/etc/witan, $(HOMES), user and group witan'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
