@@ -186,6 +186,7 @@ help:
 	@echo 'make tidy         who includes whom, sizes, format; gcc -fanalyzer, cppcheck, clang-tidy where installed'
 	@echo 'make sim          clusters in virtual time: SEED= SEEDS= NODES= T=seconds'
 	@echo 'make proof        the store alone: schedules by name, lives by seed: SEED= SEEDS=; make mutations: what breaks is found'
+	@echo 'make bench-store  the store beside the disk and, where it is installed, etcd: ROUNDS='
 	@echo 'make lab          real programs in network namespaces (root)'
 	@echo 'make fuzz T=60    every decoder, that many seconds each'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='

@@ -137,6 +137,48 @@ static void a_key_borrowed_from_the_map_can_drop_itself(void **state)
 	kv_close(kv);
 }
 
+static void count_row(void *with, struct bytes key, struct bytes value)
+{
+	size_t *bytes = with;
+
+	*bytes += key.len + value.len;
+}
+
+/* A version taken apart a little at a time, either way, leaves the map as it was. */
+static void a_frozen_version_can_be_let_go_of_in_pieces(void **state)
+{
+	struct kv *kv = kv_open(1 << 24), *withers, *shifts;
+	struct bytes value;
+	size_t bytes = 0, size;
+	char text[16];
+
+	(void)state;
+	for (uint32_t n = 0; n < 2000; n++)
+		assert_int_equal(kv_put(kv, number(n * 7 % 2000, text), value_of(n * 7 % 2000)),
+				 OK);
+	size = kv_size(kv);
+	withers = kv_freeze(kv);
+	shifts = kv_freeze(kv);
+	for (uint32_t n = 0; n < 2000; n++) {
+		assert_int_equal(kv_put(kv, number(n, text), value_of(n + 1)), OK);
+		if (withers != NULL && kv_wither(withers, 3))
+			withers = NULL;
+		(void)kv_shift(shifts, count_row, &bytes);
+	}
+	while (kv_shift(shifts, count_row, &bytes))
+		;
+	assert_null(withers);
+	assert_int_equal(bytes, size);
+	assert_int_equal(kv_count(shifts), 0);
+	assert_int_equal(kv_size(shifts), 0);
+	for (uint32_t n = 0; n < 2000; n++) {
+		assert_int_equal(kv_get(kv, number(n, text), &value), OK);
+		assert_true(bytes_same(value, value_of(n + 1)));
+	}
+	kv_close(shifts);
+	kv_close(kv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +186,7 @@ int main(void)
 		cmocka_unit_test(an_absent_key_is_not_found_and_its_drop_is_nothing),
 		cmocka_unit_test(it_holds_what_a_plain_table_holds_in_order),
 		cmocka_unit_test(a_key_borrowed_from_the_map_can_drop_itself),
+		cmocka_unit_test(a_frozen_version_can_be_let_go_of_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

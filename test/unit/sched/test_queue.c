@@ -44,6 +44,25 @@ static void what_comes_back_stands_where_its_age_belongs(void **state)
 	}
 }
 
+/* A batch's jobs are let in newest first: each belongs near the newest end, where many wait before it. */
+static void what_is_new_is_not_looked_for_among_the_old(void **state)
+{
+	enum { OLD = 200000, NEW = 500 };
+	struct place_in_queue *p = calloc(OLD + NEW, sizeof(*p));
+	struct queue q;
+
+	(void)state;
+	assert_non_null(p);
+	queue_init(&q);
+	for (uint32_t i = 0; i < OLD; i++)
+		queue_add(&q, &p[i], 0, i);
+	for (uint32_t i = OLD + NEW; i-- > OLD;)
+		queue_add(&q, &p[i], 0, i);
+	for (uint32_t i = 1; i < OLD + NEW; i++)
+		assert_ptr_equal(p[i].older, &p[i - 1]);
+	free(p);
+}
+
 /* Against the plainest queue there is: look at all of them. */
 static void it_gives_what_a_plain_search_gives(void **state)
 {
@@ -80,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_queue_has_no_first_and_leaving_twice_is_harmless),
 		cmocka_unit_test(what_comes_back_stands_where_its_age_belongs),
+		cmocka_unit_test(what_is_new_is_not_looked_for_among_the_old),
 		cmocka_unit_test(it_gives_what_a_plain_search_gives),
 	};
 

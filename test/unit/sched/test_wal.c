@@ -233,6 +233,39 @@ static void a_torn_last_run_is_cut_wherever_it_tore(void **state)
 	}
 }
 
+/* What a file was given ahead, and nothing was written to, is no tear; one byte in it is. */
+static void room_set_aside_is_not_cut_but_what_stands_in_it_is(void **state)
+{
+	char why[200];
+
+	(void)state;
+	for (int torn = 0; torn < 2; torn++) {
+		struct shelf s;
+		struct buffer *file;
+		size_t end;
+
+		make(&s);
+		put(&s, 1, 1);
+		flush(&s);
+		file = &s.file[0].bytes;
+		end = file->len;
+		assert_non_null(buffer_room(file, 1 << 16));
+		memset(file->at + end, 0, 1 << 16);
+		file->len += 1 << 16;
+		if (torn)
+			file->at[end + 5000] = 1;
+		assert_int_equal(read_again(&s, 0, 0, why), OK);
+		assert_int_equal(log_last(&s.log), 1);
+		assert_int_equal(s.wal.end, end);
+		assert_int_equal(s.wal.cut_due, torn);
+		put(&s, 2, 1);
+		flush(&s);
+		assert_int_equal(read_again(&s, 0, 0, why), OK);
+		assert_int_equal(log_last(&s.log), 2);
+		shelf_fini(&s);
+	}
+}
+
 static void a_first_run_that_never_was_is_no_wal(void **state)
 {
 	struct shelf s;
@@ -379,6 +412,7 @@ int main(void)
 		cmocka_unit_test(a_bad_record_before_a_later_run_is_corruption),
 		cmocka_unit_test(what_was_read_back_is_synced_before_anything_is_written),
 		cmocka_unit_test(a_torn_last_run_is_cut_wherever_it_tore),
+		cmocka_unit_test(room_set_aside_is_not_cut_but_what_stands_in_it_is),
 		cmocka_unit_test(a_first_run_that_never_was_is_no_wal),
 		cmocka_unit_test(a_head_without_its_state_is_no_wal),
 		cmocka_unit_test(a_missing_file_in_the_row_is_corruption),
