@@ -124,7 +124,9 @@ static void back_up(struct life *l)
 	for (uint32_t i = 0; i < l->w->count; i++) {
 		struct wnode *n = &l->w->node[i];
 
-		if (n->store == NULL || n->twin || !n->store->awake || n->backup_boot != 0)
+		/* Who was the only voter then needs nobody to lead again (test/README.md). */
+		if (n->store == NULL || n->twin || !n->store->awake || n->backup_boot != 0 ||
+		    voters_count(&n->store->raft.voters) < 3)
 			continue;
 		shelf_copy(&n->backup, &n->shelf);
 		n->backup_boot = n->store->wal.state.boot;
@@ -427,8 +429,12 @@ static void heal(struct world *w)
 		w->node[i].full = false;
 	for (uint32_t i = 0; i < w->count; i++) {
 		w->node[i].slow_us = 0;
-		if (w->node[i].twin)
+		if (w->node[i].twin) {
 			stop_copy(w, i);
+			world_run(w, 300 * MS); /* and nothing of it is under way */
+		}
+	}
+	for (uint32_t i = 0; i < w->count; i++) {
 		/* Who heard the copy first refuses the true one, be it the leader, until it starts anew (test/README.md). */
 		if (world_said(&w->node[i], "log copied or restored: voter="))
 			world_stop(w, i);
