@@ -403,6 +403,8 @@ void disk_killed(struct sim *s, struct host *h)
 		}
 	}
 	lanes_clear(f);
+	for (size_t i = 0; i < f->count; i++)
+		f->file[i]->broken = false; /* the doors' memory, which ends with them */
 }
 
 static void undo_one(struct sim *s, struct file *f, struct undo *u)
