@@ -75,7 +75,7 @@ static void status_of_role(const struct node *n, struct sheet *s)
 		sheet_text(s, role_state_name(role->state));
 	else
 		sheet_nil(s);
-	if (n->director && role->is_held)
+	if (n->director && role_is_kept(role))
 		sheet_text(s, role_held_text(&role->held, text));
 	else
 		sheet_nil(s);

@@ -258,11 +258,11 @@ uint32_t role_own_attempts(const struct director *d);
 /* The mark for `meant` is staged, and nothing new is assigned from now on. It ends after keep_us; 0: never. */
 #define ROLE_MARK_MAX_US UINT64_C(5000000) /* for another: handing over takes milliseconds */
 void role_begin_marks(struct director *d, struct id meant, uint64_t keep_us);
-/* It was held for another: it is ours now. */
 /* Why no job is accepted now; NULL: it is. */
 const char *role_refusal(const struct director *d);
 /* A person began the generation that we direct in: that goes into the audit, once. */
 void role_generation(struct director *d, const struct tell *t);
+/* It was held for another: it is ours now. */
 void role_end_holding(struct director *d, const char *why, bool asked, struct outbox *o);
 void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, struct id node,
 		    const char *what, const char *text);

@@ -101,7 +101,7 @@ void role_put_audit(struct director *d, struct flight *flight, uint32_t uid, str
 		    const char *what, const char *text)
 {
 	struct state_key key = audit_key(director_stamp(d));
-	struct audit_row row = {.uid = uid, .node = node};
+	struct audit_row row = {.uid = uid, .node = id_is_none(node) ? d->config.self : node};
 	struct bytes oldest;
 	enum err err;
 

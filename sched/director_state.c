@@ -342,6 +342,7 @@ static void apply_job(struct director *d, struct bytes name, struct bytes record
 
 void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 {
+	const struct bytes none = {0};
 	struct batch_reader r;
 	struct bytes key, value, name;
 	bool drop;
@@ -369,7 +370,7 @@ void state_applied(struct director *d, const struct tell *t, struct outbox *o)
 			break;
 		case STATE_ROLE:
 		case STATE_HELD:
-			role_note(d, kind, drop ? (struct bytes){0} : value);
+			role_note(d, kind, drop ? none : value);
 			break;
 		case STATE_OTHER:
 			if (!drop)

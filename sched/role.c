@@ -120,6 +120,11 @@ static bool has_director(const struct role_watch *r)
 }
 
 /* A mark for whom the role is handed to is gone in a moment, and no state of its own. */
+bool role_is_kept(const struct role_watch *r)
+{
+	return r->is_held && !id_same(r->held.node, r->director);
+}
+
 static bool is_held_for_another(const struct role_watch *r, const struct role_seen *seen)
 {
 	return r->is_held && r->held.boot != 0 && !id_same(r->held.node, seen->director);

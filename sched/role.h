@@ -78,6 +78,8 @@ struct role_watch {
 void role_init(struct role_watch *r, uint32_t confirm_after_ms, uint64_t now_us);
 void role_turn(struct role_watch *r, const struct role_seen *seen, struct outbox *o);
 uint64_t role_deadline_us(const struct role_watch *r);
+/* For another than who leads: a mark for that one is on its way to be lifted. */
+bool role_is_kept(const struct role_watch *r);
 
 /* For people: for whom the role is held, since when, and the command that ends it; "" when it is not. */
 #define ROLE_HELD_TEXT_MAX 192u

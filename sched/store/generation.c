@@ -119,6 +119,7 @@ struct epoch generation_epoch(uint64_t term)
 
 enum err generation_put(const struct generation *g, struct buffer *out)
 {
+	struct bytes none = {0};
 	struct buffer voters;
 	struct pack p;
 	enum err err;
@@ -136,7 +137,7 @@ enum err generation_put(const struct generation *g, struct buffer *out)
 	pack_array(&p, g->ancestors);
 	for (uint32_t i = 0; i < g->ancestors; i++)
 		pack_id(&p, g->ancestor[i]);
-	pack_bin(&p, g->voters.count == 0 ? (struct bytes){0} : buffer_bytes(&voters));
+	pack_bin(&p, g->voters.count == 0 ? none : buffer_bytes(&voters));
 	pack_u64(&p, g->base_index);
 	pack_u64(&p, g->base_term);
 	pack_id(&p, g->node);

@@ -151,7 +151,7 @@ static void put_common(const struct store *s, const struct role_watch *role, str
 	}
 	sheet_format(sheet, "%" PRIu64 ".%" PRIu64, e.generation, e.term);
 	put_history(role, sheet);
-	put_text(role->is_held ? role_held_text(&role->held, held) : "", sheet);
+	put_text(role_is_kept(role) ? role_held_text(&role->held, held) : "", sheet);
 	sheet_text(sheet, store_survives(s, survives));
 	sheet_text(sheet, id_text(store_where(s).store).s);
 }

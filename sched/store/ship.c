@@ -72,7 +72,8 @@ static void turn_compaction(struct store *s, struct outbox *o)
 	uint64_t base = s->compact_to;
 	uint32_t file;
 
-	if (base <= log->base)
+	/* The first run of a file holds the state anew: before it is durable, the older files are all there is. */
+	if (base <= log->base || (s->raft.writing && s->wal.sent_at == 0))
 		return;
 	if (base > log->base + COMPACT_TURN_MAX)
 		base = log->base + COMPACT_TURN_MAX;
