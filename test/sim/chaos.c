@@ -42,6 +42,7 @@ void chaos_vary(struct sim *s)
 		host_set_clock(s, &s->host[i]);
 		s->host[i].config.lease_s = lease_s;
 		s->host[i].config.kill_after_s = lease_s > 20 ? 10 : lease_s / 4;
+		s->host[i].config.hold_timeout_s = 120; /* of one that never comes back */
 	}
 }
 

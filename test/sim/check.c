@@ -247,8 +247,10 @@ static bool jobs_ended(struct sim *s, char why[200])
 			return false;
 		}
 		if (!job_is_ended(job.state)) {
-			snprintf(why, 200, "job %s is still %s: attempt %u, %s", id_text(id).s,
-				 job_state_name(job.state), job.number, job.why);
+			snprintf(why, 200,
+				 "job %s is still %s at %.8s: attempt %u, on_lost %d, %.72s",
+				 id_text(id).s, job_state_name(job.state), id_text(job.worker).s,
+				 job.number, (int)job.task.on_lost, job.why);
 			return false;
 		}
 	}
