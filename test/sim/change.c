@@ -10,7 +10,7 @@
 #include "core/must.h"
 #include "net/frame.h"
 #include "net/node_parts.h"
-#include "sched/director_part.h"
+#include "sched/job_pack.h"
 #include "sched/store/inside.h"
 #include "test/sim/sim.h"
 
@@ -49,12 +49,19 @@ void change_begin(struct sim *s, uint64_t until_us)
 	sim_later(s, at, (struct happening){.kind = HAPPEN_CHAOS, .a = CHAOS_CHANGE});
 }
 
-/* In the director's eyes: of a job that was just accepted its user may not have heard. */
+/* By what the director has applied: of a job that was just accepted its user may not have heard. */
 static bool holds_a_job(const struct host *director, const struct host *h)
 {
-	const struct hand *hand = crew_find(&director->node->director->crew, h->identity.id);
+	const struct kv *map = store_map(director->node->store);
+	struct bytes key = {0}, value, name;
 
-	return hand && hand->used > 0;
+	while (kv_next(map, key, &key, &value) == OK) {
+		struct job job;
+		if (state_key_kind(key, &name) == STATE_JOB && job_get(value, &job) == OK &&
+		    !job_is_ended(job.state) && id_same(job.worker, h->identity.id))
+			return true;
+	}
+	return false;
 }
 
 static bool can_go(struct sim *s, const struct host *h)
