@@ -66,14 +66,20 @@ static void compact(struct store *s)
 	s->compact_to = base;
 }
 
+/* Not while the first run of a file is under way: it holds the state anew, and before it is durable the older files are
+ * all there is. */
+static bool compacts(const struct store *s)
+{
+	return s->compact_to > s->raft.log.base && !(s->raft.writing && s->wal.sent_at == 0);
+}
+
 static void turn_compaction(struct store *s, struct outbox *o)
 {
 	const struct log *log = &s->raft.log;
 	uint64_t base = s->compact_to;
 	uint32_t file;
 
-	/* The first run of a file holds the state anew: before it is durable, the older files are all there is. */
-	if (base <= log->base || (s->raft.writing && s->wal.sent_at == 0))
+	if (!compacts(s))
 		return;
 	if (base > log->base + COMPACT_TURN_MAX)
 		base = log->base + COMPACT_TURN_MAX;
@@ -394,6 +400,5 @@ uint64_t ship_deadline_us(const struct store *s)
 {
 	bool writes = s->writer.frozen != NULL && !s->writer.ended && !s->writer.waits;
 
-	return writes || s->withering != NULL || s->compact_to > s->raft.log.base ? s->now_us
-										  : UINT64_MAX;
+	return writes || s->withering != NULL || compacts(s) ? s->now_us : UINT64_MAX;
 }
