@@ -54,7 +54,8 @@ void shelf_write(struct wfile *f, uint64_t at, struct bytes body)
 	if (at <= f->lost_at)
 		f->lost = false;
 	make_room(f, end + 1);
-	memcpy(f->cache + at, body.at, body.len);
+	if (body.len > 0)
+		memcpy(f->cache + at, body.at, body.len);
 	if (end > f->len)
 		f->len = end;
 	for (size_t s = (size_t)at / SECTOR; s * SECTOR < end; s++)
