@@ -46,6 +46,7 @@ static void forget(struct store *s)
 	memset(&s->snapshot, 0, sizeof(s->snapshot));
 	s->snapshot_size = 0;
 	memset(s->shipments, 0, sizeof(s->shipments));
+	s->snapshot_read = false;
 	s->stale_count = 0;
 	s->start_count = 0;
 	s->twin_said = false;

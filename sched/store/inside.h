@@ -197,7 +197,8 @@ struct store {
 	/* snapshots */
 	struct snapshot_head snapshot; /* the newest whole one; index 0: none */
 	uint64_t snapshot_size;
-	bool snapshot_read; /* at start: to be synced before what it replaces goes */
+	bool snapshot_read; /* at start, and not known to be durable: what it replaces stays */
+	uint64_t read_token;
 	struct snapshot_writer writer;
 	struct kv *withering; /* an older version of the map, let go of a little in each turn */
 	uint64_t compact_to;  /* the log's base is to rise so far, a little in each turn */

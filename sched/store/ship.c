@@ -103,6 +103,7 @@ static void adopt_snapshot(struct store *s, const struct snapshot_head *head, ui
 		outbox_drop(o, snapshot_name(s->snapshot.index).s, 0);
 	s->snapshot = *head;
 	s->snapshot_size = size;
+	s->snapshot_read = false;
 }
 
 static void turn_writer(struct store *s, struct outbox *o)
@@ -355,7 +356,9 @@ static void install(struct store *s, struct outbox *o)
 
 void ship_synced(struct store *s, uint64_t token, struct outbox *o)
 {
-	if (token == s->receive_token && s->receiving && s->received) {
+	if (token == s->read_token) {
+		s->snapshot_read = false;
+	} else if (token == s->receive_token && s->receiving && s->received) {
 		install(s, o);
 	} else if (token == s->writer_token && s->writer.frozen != NULL && !s->writer.ended) {
 		s->writer.waits = false;
@@ -377,16 +380,28 @@ void ship_step(struct store *s, const struct peer *from, const struct message *m
 		step_snapshotted(s, m, o);
 }
 
+static bool is_wanted(const struct store *s, uint64_t index)
+{
+	return index == s->snapshot.index ||
+	       (s->writer.frozen != NULL && index == s->writer.head.index) ||
+	       (s->receiving && index == s->receive_index);
+}
+
+/* What was read at start may be in the page cache only: nothing older goes before it, or a newer one, is durable. */
+static void turn_stale(struct store *s, struct outbox *o)
+{
+	if (s->snapshot_read && s->read_token == 0) {
+		s->read_token = store_errand(s, ERRAND_SNAPSHOT);
+		outbox_sync(o, snapshot_name(s->snapshot.index).s, s->read_token);
+	}
+	while (!s->snapshot_read && s->stale_count > 0)
+		if (!is_wanted(s, s->stale_snapshots[--s->stale_count]))
+			outbox_drop(o, snapshot_name(s->stale_snapshots[s->stale_count]).s, 0);
+}
+
 void ship_turn(struct store *s, struct outbox *o)
 {
-	/* What was read at start may be in the page cache only: nothing goes before it is durable. */
-	if (s->snapshot_read) {
-		outbox_sync(o, snapshot_name(s->snapshot.index).s,
-			    store_errand(s, ERRAND_SNAPSHOT));
-		s->snapshot_read = false;
-	}
-	while (s->stale_count > 0)
-		outbox_drop(o, snapshot_name(s->stale_snapshots[--s->stale_count]).s, 0);
+	turn_stale(s, o);
 	if (!wal_is_made(&s->wal))
 		return;
 	turn_writer(s, o);

@@ -455,8 +455,10 @@ static struct world *some_world(uint64_t seed, uint32_t nodes)
 		nodes = 3 + 2 * (uint32_t)(seed % 3);
 	schedulers = (uint32_t)rng_between(&rng, nodes / 2 + 1, nodes);
 	w = world_open(seed, nodes + SPARES, schedulers);
-	for (uint32_t i = nodes; i < w->count; i++)
+	for (uint32_t i = nodes; i < w->count; i++) {
 		w->node[i].scheduler = rng_below(&rng, 2) == 0;
+		w->node[i].late = true;
+	}
 	w->loss = (uint32_t)rng_below(&rng, 3) * 50;
 	w->twice = (uint32_t)rng_below(&rng, 3) * 50;
 	w->delay_max = rng_below(&rng, 2) == 0 ? 1000 : rng_below(&rng, 2) == 0 ? 40000 : 250000;

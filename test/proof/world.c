@@ -367,6 +367,8 @@ bool world_start(struct world *w, uint32_t at, char why[200])
 	cfg.self = n->id;
 	cfg.roles = n->scheduler ? ROLE_SCHEDULER : ROLE_WORKER;
 	cfg.founder = n->founder;
+	if (n->late) /* what is set where a cluster begins is not copied to who joins it */
+		cfg.bootstrap_expect = 0;
 	cfg.machine[0] = machine(w, at);
 	cfg.keyring = &w->keys;
 	cfg.seed = rng_next(&w->rng);

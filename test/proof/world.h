@@ -40,7 +40,7 @@ struct wnode {
 	uint64_t lane_us;   /* its disk is at work until then */
 	uint64_t down_us;   /* since when; 0: up */
 	bool told_down;     /* the others' views say so */
-	bool scheduler, founder, wiped, full;
+	bool scheduler, founder, late, wiped, full;
 	bool left;        /* for good: nobody starts it again */
 	bool twin;        /* a second machine with another's identity */
 	uint64_t slow_us; /* added to every sync */
