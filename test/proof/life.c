@@ -131,7 +131,18 @@ static void back_up(struct life *l)
 		shelf_copy(&n->backup, &n->shelf);
 		n->backup_boot = n->store->wal.state.boot;
 		n->backup_voter = n->store->wal.voter;
+		n->backup_set = n->store->raft.voters;
 	}
+}
+
+/* Who was dismissed since may not know it: with the one that is put back it could be an old majority. */
+static bool same_votes(const struct voters *then, const struct voters *now)
+{
+	for (uint32_t i = 0; i < then->count; i++)
+		if (voters_votes(then, then->seat[i].voter) !=
+		    voters_votes(now, then->seat[i].voter))
+			return false;
+	return voters_count(then) == voters_count(now);
 }
 
 /* What was kept of a voter's earlier start is put back; it has started since, and that is recorded. One at a time, and it is
@@ -146,7 +157,8 @@ static void put_back(struct life *l, uint32_t at)
 	    !id_same(n->backup_voter, n->store->wal.voter))
 		return;
 	seat = seat_of(w, at);
-	if (seat == NULL || seat->boot <= n->backup_boot)
+	if (seat == NULL || seat->boot <= n->backup_boot ||
+	    !same_votes(&n->backup_set, &n->store->raft.voters))
 		return;
 	say(w, "disk put back", at);
 	l->sum->put_back++;

@@ -34,6 +34,7 @@ struct wnode {
 	struct shelf backup; /* what a person kept of it, by the way */
 	uint64_t backup_boot;
 	struct id backup_voter;
+	struct voters backup_set;
 	uint32_t life;
 	uint64_t wake_us;
 	uint64_t paused_us; /* it stands still until then */
